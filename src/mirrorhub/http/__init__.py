@@ -1,0 +1,1 @@
+"""HTTP: one place that builds the client; the only package that imports httpx."""
