@@ -1,0 +1,453 @@
+"""What users call: arguments become a request, and the request is answered from disk or on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, get_args
+
+from mirrorhub.config import Settings
+from mirrorhub.errors import ConfigError
+from mirrorhub.hubs.aliases import pinned_manifest
+from mirrorhub.models import (
+    MAX_WORKERS,
+    PINNED,
+    Endpoint,
+    HubName,
+    Manifest,
+    Repo,
+    RepoType,
+    Snapshot,
+    SnapshotRequest,
+    Trust,
+    Wanted,
+    Watchers,
+)
+from mirrorhub.paths import revision_problem
+from mirrorhub.recall import pinned_for, recall, recall_offline
+
+if TYPE_CHECKING:
+    from mirrorhub.http.client import Client
+    from mirrorhub.vad import Vad
+
+FSMN_VAD = "iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
+VAD_FILES = ("am.mvn", "config.yaml", "configuration.json", "model.pt")
+_PREFIXES: dict[str, HubName] = {"ms://": "modelscope", "hf://": "huggingface"}
+_TYPES: dict[str, RepoType] = {"models/": "model", "datasets/": "dataset", "spaces/": "space"}
+_ID_PART = re.compile(r"\w[\w.+-]{0,95}")
+
+
+class Options(TypedDict, total=False):
+    """What every call takes beside the repository.
+
+    Attributes:
+        hub: `auto` (which means modelscope), `modelscope` or `huggingface`.
+        repo_type: `model`, `dataset` or `space`.
+        endpoints: The chain: addresses, `Endpoint` values, the word `default`.
+        local_dir: Put plain files here instead of into the cache.
+        allow_patterns: Only files that match, as the repository's own SDK matches.
+        ignore_patterns: No files that match.
+        local_files_only: Use no network.
+        force_download: Fetch although the files are there.
+        token: For this call; False for none at all.
+        max_workers: How many files at once.
+        lockfile: No lock file is read yet: only None.
+        trust: Who is believed: `lock`, `official`, `auto` or `any`.
+        timeout: Total seconds; None for no limit.
+        verify: Compare files on disk with their digests, not only with size and time.
+        allow_stale: Return what is on disk when no endpoint can be asked.
+        tqdm_class: The class of the progress bar.
+        progress_callbacks: Classes made with (file name, size), with `update(n)` and `end()`, as in modelscope.
+        settings: All settings at once, instead of the environment and the config file.
+        model_id: modelscope's name for the repository.
+        allow_file_pattern: modelscope's name for `allow_patterns`.
+        ignore_file_pattern: modelscope's name for `ignore_patterns`.
+        endpoint: The SDKs' name for a chain of one.
+        user_agent: Taken, not used; likewise cookies, etag_timeout, library_name and library_version.
+    """
+
+    hub: str
+    repo_type: str | None
+    endpoints: str | Endpoint | Sequence[str | Endpoint] | None
+    local_dir: str | os.PathLike[str] | None
+    allow_patterns: str | Iterable[str] | None
+    ignore_patterns: str | Iterable[str] | None
+    local_files_only: bool | None
+    force_download: bool
+    token: str | bool | None
+    max_workers: int | None
+    lockfile: None
+    trust: Trust | None
+    timeout: float | None
+    verify: bool
+    allow_stale: bool
+    tqdm_class: Callable[..., Any] | None
+    progress_callbacks: Sequence[Callable[[str, int], Any]] | None
+    settings: Settings | None
+    model_id: str | None
+    allow_file_pattern: str | Iterable[str] | None
+    ignore_file_pattern: str | Iterable[str] | None
+    endpoint: str | None
+    user_agent: object
+    cookies: object
+    etag_timeout: object
+    library_name: object
+    library_version: object
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request with the settings it is answered under."""
+
+    request: SnapshotRequest
+    settings: Settings
+    offline: bool
+
+    def from_disk(self) -> Snapshot | None:
+        """Answer without a loop or a socket, where that can be done.
+
+        Raises:
+            NotCachedError: The call is offline, and it cannot be done.
+        """
+        pinned = pinned_for(self.request, self.settings.trust)
+        if self.offline:
+            return recall_offline(self.request, self.settings, pinned)
+        return recall(self.request, self.settings, pinned)
+
+    async def fetch(self, client: Client) -> Snapshot:
+        """Answer on the loop."""
+        from mirrorhub.snapshot import fetch  # brings in httpx: only where something is asked for
+
+        return await fetch(self.request, self.settings, client)
+
+    async def resolve(self, client: Client) -> Manifest:
+        """Answer on the loop what the repository holds, and fetch nothing."""
+        from mirrorhub.snapshot import look_up
+
+        return await look_up(self.request, self.settings, client)
+
+
+def fetch(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> Snapshot:
+    """Bring a repository, or part of it, to disk, and say how it came.
+
+    Args:
+        repo_id: `owner/name`; `hf://owner/name` and `ms://owner/name` name the hub, `hf://datasets/owner/name` a type.
+        revision: Branch, tag or commit; the hub's default branch if None; `pinned` for the built-in digests.
+        cache_dir: The cache directory instead of the SDK's own.
+        **options: See `Options`.
+
+    Returns:
+        Where it is, what it holds, who vouched for it, and how each file came.
+
+    Raises:
+        ConfigError: An argument or a setting cannot be used.
+        ResolutionError: Nobody could say what the repository holds.
+        TransferError: A file did not come.
+        NotCachedError: Offline, and not on disk.
+        StoreError: The disk refuses.
+        LockTimeoutError: Another process holds the repository for too long.
+    """
+    return _fetched(_call(repo_id, revision, cache_dir, options))
+
+
+async def afetch(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> Snapshot:
+    """Do what `fetch` does, from a running event loop."""
+    return await _afetched(_call(repo_id, revision, cache_dir, options))
+
+
+def snapshot_download(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> str:
+    """Do what `fetch` does, and return the directory: modelscope's and huggingface_hub's function of this name."""
+    return str(fetch(repo_id, revision, cache_dir, **options).path)
+
+
+async def asnapshot_download(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> str:
+    """Do what `snapshot_download` does, from a running event loop."""
+    return str((await afetch(repo_id, revision, cache_dir, **options)).path)
+
+
+def file_download(
+    repo_id: str,
+    path: str,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> str:
+    """Bring one file to disk; return where it is.
+
+    Args:
+        repo_id: As for `fetch`.
+        path: The file's path in the repository.
+        revision: As for `fetch`.
+        cache_dir: As for `fetch`.
+        **options: See `Options`.
+
+    Raises:
+        ResolutionError: The repository has no such file; and all that `fetch` raises.
+    """
+    snapshot = _fetched(_call(repo_id, revision, cache_dir, options, paths=(path,)))
+    return str(snapshot.path / path)
+
+
+async def afile_download(
+    repo_id: str,
+    path: str,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> str:
+    """Do what `file_download` does, from a running event loop."""
+    snapshot = await _afetched(_call(repo_id, revision, cache_dir, options, paths=(path,)))
+    return str(snapshot.path / path)
+
+
+def resolve(repo_id: str | None = None, revision: str | None = None, **options: Unpack[Options]) -> Manifest:
+    """Find out what a repository holds and who vouches for it; fetch nothing.
+
+    Raises:
+        ResolutionError: Nobody could say.
+        NotCachedError: Offline, and nothing is known of it here.
+    """
+    from mirrorhub import loop
+
+    call = _call(repo_id, revision, None, options)
+    if call.offline:
+        return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings.trust)).manifest
+    if pinned := pinned_for(call.request, call.settings.trust):
+        return pinned
+    return loop.run(call.resolve, call.settings)
+
+
+async def aresolve(repo_id: str | None = None, revision: str | None = None, **options: Unpack[Options]) -> Manifest:
+    """Do what `resolve` does, from a running event loop."""
+    from mirrorhub import loop
+
+    call = _call(repo_id, revision, None, options)
+    if call.offline:
+        return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings.trust)).manifest
+    if pinned := pinned_for(call.request, call.settings.trust):
+        return pinned
+    return await loop.arun(call.resolve, call.settings)
+
+
+class VadSource(TypedDict, total=False):
+    """Where `load_vad` takes the model from; each as for `fetch`."""
+
+    cache_dir: str | os.PathLike[str] | None
+    hub: str
+    endpoints: str | Endpoint | Sequence[str | Endpoint] | None
+    local_files_only: bool | None
+    token: str | bool | None
+    trust: Trust | None
+    timeout: float | None
+    settings: Settings | None
+
+
+def load_vad(
+    model: str | os.PathLike[str] = FSMN_VAD, *, revision: str | None = None, preset: str | None = None, **options: Any
+) -> Vad:
+    """Bring a voice activity detector to disk and load it.
+
+    Args:
+        model: A repository, or a directory with the files.
+        revision: As for `fetch`; the built-in digests if None and there are some.
+        preset: `default`, or None for the same.
+        **options: `cache_dir`, `hub`, `endpoints`, `local_files_only`, `token`, `trust`, `timeout` and `settings` as
+            for `fetch`; all others are the detector's, see `mirrorhub.vad.Options`.
+
+    Raises:
+        TypeError: An option that is neither; the message lists the known ones.
+        WeightsError: The files are not those of a known model.
+        MirrorHubError: What `fetch` raises.
+    """
+    from mirrorhub.vad import Vad
+
+    source, parameters = _parted(options, preset)
+    if directory := _local_directory(model):
+        return Vad(directory, **parameters)
+    return Vad(_fetched(_vad_call(str(model), revision, source)).path, **parameters)
+
+
+async def aload_vad(
+    model: str | os.PathLike[str] = FSMN_VAD, *, revision: str | None = None, preset: str | None = None, **options: Any
+) -> Vad:
+    """Do what `load_vad` does, from a running event loop."""
+    from mirrorhub.vad import Vad
+
+    source, parameters = _parted(options, preset)
+    directory = _local_directory(model) or (await _afetched(_vad_call(str(model), revision, source))).path
+    return await asyncio.to_thread(Vad, directory, **parameters)
+
+
+def vad_call(model: str, revision: str | None, source: VadSource) -> Call:
+    """Return the call that brings what the detector reads, and nothing else of the repository."""
+    repo = _repo(model, source.get("hub", "auto"), "model")
+    if revision is None and pinned_manifest(repo):
+        revision = PINNED
+    cache_dir = source.pop("cache_dir", None)
+    return _call(model, revision, cache_dir, cast("Options", dict(source)), paths=VAD_FILES)
+
+
+_vad_call = vad_call
+
+
+def _fetched(call: Call) -> Snapshot:
+    from mirrorhub import loop
+
+    if found := call.from_disk():
+        return found
+    return loop.run(call.fetch, call.settings)
+
+
+async def _afetched(call: Call) -> Snapshot:
+    from mirrorhub import loop
+
+    if found := await asyncio.to_thread(call.from_disk):
+        return found
+    return await loop.arun(call.fetch, call.settings)
+
+
+def _call(
+    repo_id: str | None,
+    revision: str | None,
+    cache_dir: str | os.PathLike[str] | None,
+    options: Options,
+    paths: tuple[str, ...] | None = None,
+) -> Call:
+    """Check and normalise the arguments of a call.
+
+    Raises:
+        TypeError: An unknown argument.
+        ConfigError: A value that cannot be used.
+    """
+    if unknown := sorted(set(options) - set(Options.__annotations__)):
+        raise TypeError(f"unknown argument {unknown[0]!r}; known are: {', '.join(sorted(Options.__annotations__))}")
+    if options.get("lockfile") is not None:
+        raise ConfigError("lockfile: lock files are not read by this version")
+    repo = _repo(repo_id or options.get("model_id"), options.get("hub", "auto"), options.get("repo_type"))
+    if revision is not None and (problem := revision_problem(revision)):
+        raise ConfigError(f"revision {revision!r} {problem}")
+    settings = options.get("settings") or _settings(repo.hub, cache_dir, options)
+    local_dir = options.get("local_dir")
+    request = SnapshotRequest(
+        repo=repo,
+        revision=revision,
+        wanted=_wanted(repo.hub, options, paths),
+        local_dir=Path(local_dir).expanduser().absolute() if local_dir is not None else None,
+        token=options.get("token"),
+        force_download=options.get("force_download", False),
+        verify=options.get("verify", False),
+        allow_stale=options.get("allow_stale", True),
+        max_workers=_workers(options.get("max_workers") or MAX_WORKERS),
+        watchers=Watchers(options.get("tqdm_class"), tuple(options.get("progress_callbacks") or ())),
+    )
+    return Call(request, settings, bool(options.get("local_files_only")) or settings.offline_for(repo.hub))
+
+
+def _settings(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: Options) -> Settings:
+    given: dict[str, object] = {
+        "endpoints": options.get("endpoints") or options.get("endpoint"),
+        "trust": options.get("trust"),
+        "timeout_s": options.get("timeout"),
+        f"{hub}_cache": cache_dir,
+    }
+    return Settings.load(given)
+
+
+def _repo(given: str | None, hub: str, repo_type: str | None) -> Repo:
+    if not isinstance(given, str) or not given.strip():
+        raise ConfigError("a repository is needed: owner/name")
+    if hub not in ("auto", "modelscope", "huggingface"):
+        raise ConfigError(f"hub {hub!r} is not known; known are auto, modelscope, huggingface")
+    kind: RepoType = cast("RepoType", repo_type or "model")
+    if kind not in get_args(RepoType):
+        raise ConfigError(f"repo_type {repo_type!r} is not known; known are {', '.join(get_args(RepoType))}")
+    name, chosen = given.strip(), cast("HubName", "modelscope" if hub == "auto" else hub)
+    for prefix, prefixed in _PREFIXES.items():
+        if name.startswith(prefix):
+            name, chosen = name.removeprefix(prefix), prefixed
+            for folder, named_type in _TYPES.items():
+                if name.startswith(folder) and name.count("/") == 2:
+                    name, kind = name.removeprefix(folder), named_type
+    _check_id(name, chosen)
+    return Repo(chosen, name, kind)
+
+
+def _check_id(name: str, hub: HubName) -> None:
+    parts = name.split("/")
+    fine = all(_ID_PART.fullmatch(part) and ".." not in part and not part.endswith(".") for part in parts)
+    if not fine or len(parts) > 2 or (hub == "modelscope" and len(parts) != 2):
+        raise ConfigError(f"{name!r} is no repository id: it should be owner/name, of letters, digits and - _ . +")
+
+
+def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wanted:
+    if paths is not None:
+        return Wanted(paths=paths)
+    allow = options.get("allow_patterns")
+    ignore = options.get("ignore_patterns")
+    allow = _patterns(options.get("allow_file_pattern") if allow is None else allow, hub)
+    ignore = _patterns(options.get("ignore_file_pattern") if ignore is None else ignore, hub)
+    # An empty list means no wish, as both SDKs mean it.
+    return Wanted(allow=allow or None, ignore=ignore)
+
+
+def _patterns(given: str | Iterable[str] | None, hub: HubName) -> tuple[str, ...]:
+    """Read patterns; modelscope divides a text at commas."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        given = [part.strip() for part in given.split(",")] if hub == "modelscope" else [given]
+    patterns = tuple(given)
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise ConfigError("patterns are texts, like '*.onnx'")
+    return tuple(pattern for pattern in patterns if pattern)
+
+
+def _workers(given: object) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise ConfigError(f"max_workers is a whole number above 0, not {given!r}")
+    return min(given, MAX_WORKERS)
+
+
+def _parted(options: dict[str, Any], preset: str | None) -> tuple[VadSource, dict[str, Any]]:
+    """Part where the model comes from and how it detects; check the latter before anything is fetched."""
+    from mirrorhub.vad import Options as Detector
+
+    if preset not in (None, "default"):
+        raise ConfigError(f"preset {preset!r} is not known; known is: default")
+    source = {name: value for name, value in options.items() if name in VadSource.__annotations__}
+    parameters = {name: value for name, value in options.items() if name not in source}
+    Detector().changed(parameters)
+    return cast("VadSource", source), parameters
+
+
+def _local_directory(model: str | os.PathLike[str]) -> Path | None:
+    """Return the directory, if that is what was given and not a repository's id."""
+    if not isinstance(model, str):
+        return Path(model)
+    path = Path(model).expanduser()
+    looks_local = path.is_absolute() or model.startswith((".", "~")) or "\\" in model
+    return path if looks_local or path.is_dir() else None

@@ -1,0 +1,409 @@
+"""The order in which endpoints are asked, and what a failure means. Retry and fallback live here and nowhere else.
+
+A walk asks for one thing: a listing, or a file. Endpoints are asked in order; beside a silent one the next is started,
+and whoever answers first is used. A failure answers two questions, "again here?" and "the next one?", from one table.
+The whole chain is walked before anybody sleeps. What is learnt of an endpoint in one walk holds for all walks of the
+call: a dead mirror costs one time-out, not one per file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from mirrorhub.config import Patience
+from mirrorhub.faults import Failure, Fault
+from mirrorhub.models import Attempt, Endpoint
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+Result = TypeVar("Result")
+
+
+class Verdict(Enum):
+    """What a failure at one endpoint means for the walk."""
+
+    AGAIN = "again here, after the others had their turn"
+    NEXT = "not here again, the next one"
+    OUT = "the next one, and this one is out for the call"
+    NOBODY = "no endpoint can mend it"
+
+
+VERDICTS: dict[Fault, Verdict] = {
+    Fault.CONNECT_TIMEOUT: Verdict.AGAIN,
+    Fault.READ_TIMEOUT: Verdict.AGAIN,
+    Fault.REFUSED: Verdict.AGAIN,
+    Fault.RESET: Verdict.AGAIN,
+    Fault.PROTOCOL: Verdict.AGAIN,
+    Fault.SHORT_BODY: Verdict.AGAIN,
+    Fault.BUSY: Verdict.AGAIN,
+    Fault.SERVER_ERROR: Verdict.AGAIN,
+    Fault.DNS: Verdict.OUT,
+    Fault.CERTIFICATE: Verdict.OUT,
+    Fault.PROXY: Verdict.NEXT,
+    Fault.NOT_A_HUB: Verdict.NEXT,
+    Fault.BAD_LISTING: Verdict.OUT,
+    Fault.DENIED: Verdict.NEXT,
+    Fault.NO_REPO: Verdict.NEXT,
+    Fault.NO_REVISION: Verdict.NEXT,
+    Fault.NO_FILE: Verdict.NEXT,
+    Fault.RANGE: Verdict.NEXT,
+    Fault.REDIRECT: Verdict.NEXT,
+    Fault.LONG_BODY: Verdict.OUT,
+    Fault.WRONG_DIGEST: Verdict.OUT,
+    Fault.MIXED: Verdict.AGAIN,
+    Fault.INSTALLER: Verdict.OUT,
+    Fault.DISK: Verdict.NOBODY,
+}
+
+FINAL_WORDS = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.NO_FILE, Fault.DENIED})
+"""What only the hub itself can say for good."""
+
+
+def verdict(fault: Fault, *, last_word: bool) -> Verdict:
+    """Say what a fault means.
+
+    Args:
+        fault: What happened.
+        last_word: It was said by the last official hub of the chain, about content that nobody else vouches for.
+    """
+    if last_word and fault in FINAL_WORDS:
+        return Verdict.NOBODY
+    return VERDICTS[fault]
+
+
+class Hopeless(Exception):  # noqa: N818 - the caller knows what was walked for, and names the error
+    """No endpoint gave what a walk asked for.
+
+    Attributes:
+        failures: The failures of this walk, in order of time.
+    """
+
+    def __init__(self, failures: Sequence[tuple[Endpoint, Failure]]) -> None:
+        super().__init__()
+        self.failures = tuple(failures)
+
+
+class Beat:
+    """Signs of life of one request, told by whoever sends it: connected, then answered."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.started_at = clock()
+        self.connected_at: float | None = None
+        self.answered = False
+
+    def connected(self) -> None:
+        """The connection that carries the request is there."""
+        if self.connected_at is None:
+            self.connected_at = self._clock()
+
+    def answer(self) -> None:
+        """The answer has begun: from here on the endpoint is not silent."""
+        self.connected()
+        self.answered = True
+
+
+@dataclass(slots=True)
+class Standing:
+    """What a call has learnt of an endpoint."""
+
+    connect_s: float = 0.0
+    heard_at: float = float("-inf")
+    silent: bool = False
+    out: bool = False
+    parked_until: float = float("-inf")
+
+
+@dataclass(slots=True)
+class Walk(Generic[Answer, Result]):
+    """One thing that is asked for.
+
+    Attributes:
+        subject: `listing` or a file's path.
+        endpoints: Who may be asked, in order.
+        ask: Opens the answer at an endpoint.
+        use: Takes the answer in; a failure here counts like one of `ask`.
+        discard: Lets go of an answer that came too late.
+        vouched: The content is known by digest: no hub has the last word on whether it exists.
+        given_up: Endpoints that are not asked again for this.
+        failures: What went wrong so far.
+        fruitless: Laps since anything came.
+    """
+
+    subject: str
+    endpoints: tuple[Endpoint, ...]
+    ask: Callable[[Endpoint, Beat], Awaitable[Answer]]
+    use: Callable[[Endpoint, Answer], Awaitable[Result]]
+    discard: Callable[[Answer], Awaitable[None]]
+    vouched: bool
+    given_up: set[Endpoint] = field(default_factory=set)
+    failures: list[tuple[Endpoint, Failure]] = field(default_factory=list)
+    fruitless: int = 0
+
+
+class Chain:
+    """The endpoints of one call, in order, and what the call has learnt of them.
+
+    Attributes:
+        endpoints: In order of preference.
+        attempts: Everything that was tried, in order of time.
+    """
+
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint],
+        patience: Patience,
+        silence_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.endpoints = tuple(endpoints)
+        self.attempts: list[Attempt] = []
+        self.patience = patience
+        self.silence_s = silence_s
+        self._clock = clock
+        self._sleep = sleep
+        self._standing = {endpoint: Standing() for endpoint in self.endpoints}
+        self._heard_at = clock()
+
+    def __repr__(self) -> str:
+        words = [f"{endpoint}{self._mark(standing)}" for endpoint, standing in self._standing.items()]
+        return f"<Chain {' > '.join(words)}>"
+
+    def heard(self, endpoint: Endpoint) -> None:
+        """A byte has come from this endpoint."""
+        self._heard_at = self._standing[endpoint].heard_at = self._clock()
+        self._standing[endpoint].silent = False
+
+    def convict(self, name: str, subject: str, message: str) -> None:
+        """An endpoint, by its name in a journal, gave wrong bytes: it is out for this call."""
+        for endpoint in self.endpoints:
+            if str(endpoint) == name:
+                self._standing[endpoint].out = True
+                self._record(endpoint, subject, message, Fault.WRONG_DIGEST, self._clock())
+
+    def alternatives(self, endpoint: Endpoint) -> bool:
+        """Whether somebody else could still be asked."""
+        return any(other != endpoint and not standing.out for other, standing in self._standing.items())
+
+    async def walk(
+        self,
+        subject: str,
+        ask: Callable[[Endpoint, Beat], Awaitable[Answer]],
+        use: Callable[[Endpoint, Answer], Awaitable[Result]],
+        *,
+        endpoints: Sequence[Endpoint] | None = None,
+        discard: Callable[[Answer], Awaitable[None]] | None = None,
+        vouched: bool = False,
+        laps: int | None = None,
+    ) -> Result:
+        """Ask for one thing until somebody gives it.
+
+        Raises:
+            Hopeless: Nobody did; it carries the failures of this walk.
+            StoreError: The disk refused what came.
+        """
+        from tenacity import AsyncRetrying, retry_if_exception_type
+
+        chosen = tuple(endpoints if endpoints is not None else self.endpoints)
+        walk = Walk(subject, chosen, ask, use, discard or _nothing, vouched)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(_LapOver),
+            wait=lambda state: self._pause(walk),
+            stop=lambda state: self._over(walk, laps or self.patience.laps, state),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            result: Result = await retrying(self._lap, walk)
+            return result
+        except _LapOver:
+            raise Hopeless(walk.failures) from None
+
+    async def _lap(self, walk: Walk[Answer, Result]) -> Result:
+        """Ask everybody who may be asked, once."""
+        heard_before = self._heard_at
+        waiting = self._order(walk)
+        while waiting:
+            endpoint, answer = await self._race(walk, waiting)
+            started = self._clock()
+            try:
+                result = await walk.use(endpoint, answer)
+            except Failure as failure:
+                waiting.remove(endpoint)
+                self._failed(walk, endpoint, failure, started)
+            else:
+                self._record(endpoint, walk.subject, "ok", None, started)
+                return result
+            finally:
+                await walk.discard(answer)
+        walk.fruitless = 0 if self._heard_at > heard_before else walk.fruitless + 1
+        raise _LapOver
+
+    async def _race(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer]:
+        """Start endpoints one beside the other until one answers; whoever fails leaves `waiting`."""
+        runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]] = {}
+        unstarted = list(waiting)
+        winner: asyncio.Task[Answer] | None = None
+        try:
+            while unstarted or runners:
+                if unstarted and all(self._patience_left(*runner) <= 0 for runner in runners.values()):
+                    self._note_silence(runners.values())
+                    self._start(walk, unstarted.pop(0), runners)
+                winner = await self._first_answer(walk, waiting, runners, wake=bool(unstarted))
+                if winner is not None:
+                    endpoint, beat = runners.pop(winner)
+                    self._answered(endpoint, beat)
+                    return endpoint, winner.result()
+            raise _LapOver
+        finally:
+            await self._dismiss(walk, runners)
+
+    def _start(
+        self, walk: Walk[Answer, Result], endpoint: Endpoint, runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]]
+    ) -> None:
+        beat = Beat(self._clock)
+        task = asyncio.ensure_future(walk.ask(endpoint, beat))
+        runners[task] = (endpoint, beat)
+
+    async def _first_answer(
+        self,
+        walk: Walk[Answer, Result],
+        waiting: list[Endpoint],
+        runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]],
+        *,
+        wake: bool,
+    ) -> asyncio.Task[Answer] | None:
+        """Wait for an answer, a failure, or (if somebody else could be started) for patience to end."""
+        left = [self._patience_left(*runner) for runner in runners.values()] if wake else []
+        timeout = max(0.001, max(left)) if left else None
+        done, _ = await asyncio.wait(runners, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        # A dict keeps the order of starting: of two answers at once the preferred endpoint's is used.
+        for task in [task for task in runners if task in done]:
+            error = task.exception()
+            if error is None:
+                return task
+            endpoint, beat = runners.pop(task)
+            if not isinstance(error, Failure):
+                raise error
+            waiting.remove(endpoint)
+            self._failed(walk, endpoint, error, beat.started_at)
+        return None
+
+    async def _dismiss(
+        self, walk: Walk[Answer, Result], runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]]
+    ) -> None:
+        """Cancel who is not needed any more, and let go of what they bring all the same."""
+        for task, (endpoint, beat) in runners.items():
+            task.cancel()
+            if self._patience_left(endpoint, beat) <= 0:
+                self._record(
+                    endpoint, walk.subject, "silent, another one was faster", Fault.READ_TIMEOUT, beat.started_at
+                )
+        for late in await asyncio.gather(*runners, return_exceptions=True):
+            if not isinstance(late, BaseException):
+                await walk.discard(late)
+
+    def _patience_left(self, endpoint: Endpoint, beat: Beat) -> float:
+        """Seconds until this runner counts as silent; below 0 once it does."""
+        now = self._clock()
+        if beat.answered:
+            return float("inf")
+        standing = self._standing[endpoint]
+        if beat.connected_at is None and standing.heard_at < beat.started_at:
+            return beat.started_at + self.patience.connect_s - now
+        connected_at = beat.connected_at if beat.connected_at is not None else beat.started_at
+        connect_s = max(standing.connect_s, connected_at - beat.started_at)
+        patience = max(self.patience.answer_s, 4 * connect_s)
+        # An endpoint that is giving other bodies is busy, not silent.
+        return max(connected_at, standing.heard_at) + patience - now
+
+    def _note_silence(self, runners: Iterable[tuple[Endpoint, Beat]]) -> None:
+        for endpoint, _ in runners:
+            if not self._standing[endpoint].silent:
+                log.info("%s is silent; another endpoint is started beside it", endpoint)
+                self._standing[endpoint].silent = True
+
+    def _answered(self, endpoint: Endpoint, beat: Beat) -> None:
+        standing = self._standing[endpoint]
+        if beat.connected_at is not None:
+            standing.connect_s = max(standing.connect_s, beat.connected_at - beat.started_at)
+        standing.silent = False
+
+    def _failed(self, walk: Walk[Answer, Result], endpoint: Endpoint, failure: Failure, started: float) -> None:
+        """Record a failure and draw the table's conclusion.
+
+        Raises:
+            Hopeless: Nobody can mend it.
+        """
+        self._record(endpoint, walk.subject, failure.message, failure.fault, started)
+        walk.failures.append((endpoint, failure))
+        standing = self._standing[endpoint]
+        if failure.retry_after_s is not None:
+            standing.parked_until = self._clock() + failure.retry_after_s
+        if failure.fault in (Fault.CONNECT_TIMEOUT, Fault.READ_TIMEOUT):
+            standing.silent = True
+        match verdict(failure.fault, last_word=self._last_word(walk, endpoint)):
+            case Verdict.NEXT:
+                walk.given_up.add(endpoint)
+            case Verdict.OUT:
+                walk.given_up.add(endpoint)
+                standing.out = True
+            case Verdict.NOBODY:
+                raise Hopeless(walk.failures)
+            case Verdict.AGAIN:
+                pass
+
+    def _last_word(self, walk: Walk[Answer, Result], endpoint: Endpoint) -> bool:
+        officials = [other for other in walk.endpoints if other.official and not self._standing[other].out]
+        return not walk.vouched and endpoint.official and officials[-1:] == [endpoint]
+
+    def _order(self, walk: Walk[Answer, Result]) -> list[Endpoint]:
+        """Who is asked in this lap: the silent ones last, the parked ones not before their time."""
+        now = self._clock()
+        usable = [endpoint for endpoint in walk.endpoints if self._may_be_asked(walk, endpoint)]
+        ready = [endpoint for endpoint in usable if self._standing[endpoint].parked_until <= now]
+        return sorted(ready, key=lambda endpoint: self._standing[endpoint].silent)
+
+    def _may_be_asked(self, walk: Walk[Answer, Result], endpoint: Endpoint) -> bool:
+        return endpoint not in walk.given_up and not self._standing[endpoint].out
+
+    def _pause(self, walk: Walk[Answer, Result]) -> float:
+        """Seconds until the next lap: doubled each time, and never before somebody may be asked again."""
+        backoff = min(self.patience.pause_limit_s, self.patience.pause_s * 2 ** max(0, walk.fruitless - 1))
+        times = [self._standing[other].parked_until for other in walk.endpoints if self._may_be_asked(walk, other)]
+        return max(backoff, min(times, default=0.0) - self._clock())
+
+    def _over(self, walk: Walk[Answer, Result], laps: int, state: RetryCallState) -> bool:
+        """Whether another lap is of no use: nobody left, too many laps in vain, or silence for too long."""
+        if not any(self._may_be_asked(walk, endpoint) for endpoint in walk.endpoints) or walk.fruitless >= laps:
+            return True
+        return self._clock() + self._pause(walk) - self._heard_at > self.silence_s
+
+    def _record(self, endpoint: Endpoint, subject: str, outcome: str, fault: Fault | None, started: float) -> None:
+        elapsed = self._clock() - started
+        self.attempts.append(Attempt(str(endpoint), subject, outcome, fault.name if fault else None, elapsed))
+        log.debug("%s: %s: %s (%.2f s)", endpoint, subject, outcome, elapsed)
+        if fault is not None:
+            log.info("left %s for %s: %s", endpoint, subject, outcome)
+
+    @staticmethod
+    def _mark(standing: Standing) -> str:
+        return " (out)" if standing.out else " (silent)" if standing.silent else ""
+
+
+class _LapOver(Exception):  # noqa: N818 - a signal between lap and laps
+    """A lap has ended in vain."""
+
+
+async def _nothing(_: object) -> None:
+    return None

@@ -1,0 +1,335 @@
+"""Where every setting comes from: arguments > MIRRORHUB_* > the SDKs' own variables > config file > defaults.
+
+Read afresh at every call: nothing is frozen at import, so it never matters when a variable is set.
+
+The config file is TOML, at MIRRORHUB_CONFIG or in the user's configuration directory:
+
+    endpoints = ["https://mirror.example/modelscope/", "default"]
+    trust = "auto"
+    silence_s = 60
+
+    [[endpoint]]
+    url = "https://hub.example.corp"
+    hub = "huggingface"
+    auth = true
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+from mirrorhub.credentials import stored_huggingface_token, stored_modelscope_token
+from mirrorhub.errors import ConfigError
+from mirrorhub.models import Endpoint, HubName, Trust
+
+Carrier = Literal["curl", "httpx"]
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for what, in seconds. Tests scale it down; users rarely touch it.
+
+    Attributes:
+        connect_s: Without a connection for so long, another endpoint is started beside.
+        answer_s: Connected and without an answer for so long (or four times what connecting took), likewise.
+        connect_limit_s: A connection that takes longer has failed.
+        stall_s: A body without a byte for so long goes on elsewhere, where there is an elsewhere.
+        laps: How often the chain is walked.
+        pause_s: Between the first two laps; doubled each time.
+        pause_limit_s: The longest pause, unless an endpoint asks for more.
+        wheel_s: The limit for the user's package installer.
+        lock_s: How long to wait for another process that holds the repository.
+    """
+
+    connect_s: float = 0.5
+    answer_s: float = 1.0
+    connect_limit_s: float = 10.0
+    stall_s: float = 5.0
+    laps: int = 6
+    pause_s: float = 0.5
+    pause_limit_s: float = 8.0
+    wheel_s: float = 180.0
+    lock_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a call, each with its source.
+
+    Attributes:
+        endpoints: The chain the user gave, or None for the default one.
+        trust: Who is believed about what a repository holds: lock, official, auto, any.
+        timeout_s: Total seconds for a call; None for no limit.
+        silence_s: Seconds without a byte from anybody that end a call.
+        offline: No network at all.
+        modelscope_offline: None for ModelScope repositories.
+        huggingface_offline: None for Hugging Face repositories.
+        carrier: What carries the bytes: libcurl (`curl`) or httpx's own transport (`httpx`).
+        max_files: The longest listing that is accepted.
+        modelscope_endpoint: Where MODELSCOPE_ENDPOINT or MODELSCOPE_DOMAIN points.
+        huggingface_endpoint: Where HF_ENDPOINT points.
+        modelscope_cache: The directory above `models/`.
+        huggingface_cache: The directory above `models--*`.
+        ca_file: Trust anchors in PEM; None for the system's.
+        modelscope_token: From the environment or `modelscope login`.
+        huggingface_token: From the environment or `hf auth login`.
+        patience: How long to wait for what.
+        sources: Where each value came from.
+    """
+
+    endpoints: tuple[str | Endpoint, ...] | None = None
+    trust: Trust = "auto"
+    timeout_s: float | None = None
+    silence_s: float = 30.0
+    offline: bool = False
+    modelscope_offline: bool = False
+    huggingface_offline: bool = False
+    carrier: Carrier = "curl"
+    max_files: int = 50_000
+    modelscope_endpoint: str | None = None
+    huggingface_endpoint: str | None = None
+    modelscope_cache: Path = Path()
+    huggingface_cache: Path = Path()
+    ca_file: Path | None = None
+    modelscope_token: str | None = field(default=None, repr=False)
+    huggingface_token: str | None = field(default=None, repr=False)
+    patience: Patience = field(default_factory=Patience)
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def load(cls, arguments: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+        """Collect the settings of a call.
+
+        Args:
+            arguments: Values given in code, by setting name; None values count as not given.
+            environ: The environment; the process's own by default.
+
+        Raises:
+            ConfigError: A value cannot be used; the message names where it stands.
+        """
+        environ = os.environ if environ is None else environ
+        given = {name: value for name, value in (arguments or {}).items() if value is not None}
+        written = read_config_file(environ)
+        values: dict[str, Any] = {}
+        sources: dict[str, str] = {}
+        for setting in SETTINGS:
+            values[setting.name], sources[setting.name] = setting.find(given, environ, written)
+        return cls(**values, patience=cast("Patience", given.get("patience", Patience())), sources=sources)
+
+    def offline_for(self, hub: HubName) -> bool:
+        """Whether calls for repositories of this hub must not touch the network."""
+        by_hub = {"modelscope": self.modelscope_offline, "huggingface": self.huggingface_offline}
+        return self.offline or by_hub.get(hub, False)
+
+    def token_for(self, hub: HubName) -> str | None:
+        """Return the environment's or the stored token for a hub."""
+        return {"modelscope": self.modelscope_token, "huggingface": self.huggingface_token}.get(hub)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """List name, value and source of every setting; of a token only that there is one."""
+        names = [entry.name for entry in fields(self) if entry.name in self.sources]
+        return [(name, _shown(name, getattr(self, name)), self.sources[name]) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: how it is read, and which variables may give it, the first one that is set winning."""
+
+    name: str
+    parse: Callable[[Any], Any]
+    variables: tuple[str, ...] = ()
+    default: Callable[[Mapping[str, str]], tuple[Any, str]] = lambda _: (None, "default")
+    in_file: bool = True
+
+    def find(
+        self, given: Mapping[str, object], environ: Mapping[str, str], written: Mapping[str, object]
+    ) -> tuple[Any, str]:
+        """Return the value and its source."""
+        if self.name in given:
+            return self._parsed(given[self.name], "argument"), "argument"
+        for variable in self.variables:
+            if value := environ.get(variable, "").strip():
+                return self._parsed(value, variable), variable
+        if self.in_file and self.name in written:
+            return self._parsed(written[self.name], "config file"), "config file"
+        return self.default(environ)
+
+    def _parsed(self, value: object, source: str) -> Any:
+        try:
+            return self.parse(value)
+        except (ValueError, TypeError) as error:
+            shown = "" if self.name.endswith("_token") else f" {value!r}"
+            raise ConfigError(f"{source}: {self.name}{shown} cannot be used: {error}") from None
+
+
+def read_config_file(environ: Mapping[str, str]) -> Mapping[str, object]:
+    """Read the user's config file; a missing one is empty, unless MIRRORHUB_CONFIG names it.
+
+    Raises:
+        ConfigError: The file is missing though named, no TOML, or has unknown keys.
+    """
+    path = config_path(environ)
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if environ.get("MIRRORHUB_CONFIG", "").strip():
+            raise ConfigError(f"MIRRORHUB_CONFIG: there is no file {path}") from None
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+    if tables := written.pop("endpoint", None):
+        written["endpoints"] = [*map(_endpoint_from_table, tables), *written.get("endpoints", ["default"])]
+    known = {setting.name for setting in SETTINGS if setting.in_file}
+    if unknown := sorted(set(written) - known):
+        raise ConfigError(f"{path}: unknown key {unknown[0]!r}; known are: endpoint, {', '.join(sorted(known))}")
+    return written
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """Return where the user's config file lies, whether or not there is one."""
+    if named := environ.get("MIRRORHUB_CONFIG", "").strip():
+        return Path(named).expanduser()
+    from platformdirs import user_config_path  # only needed where a call is configured
+
+    return user_config_path("mirrorhub", appauthor=False) / "config.toml"
+
+
+def _endpoint_from_table(table: Mapping[str, Any]) -> Endpoint:
+    known = {"url": str, "hub": str, "auth": bool, "can": list, "repo": str}
+    for key, value in table.items():
+        if key not in known or not isinstance(value, known[key]):
+            raise ConfigError(f"config file: [[endpoint]] cannot have {key} = {value!r}; it has {', '.join(known)}")
+    if "url" not in table:
+        raise ConfigError("config file: an [[endpoint]] needs a url")
+    return Endpoint(
+        url=_url(table["url"]),
+        hub=_one_of(get_args(HubName))(table.get("hub", "modelscope")),
+        can=frozenset(map(_one_of(("resolve", "pull")), table.get("can", ["resolve", "pull"]))),
+        auth=table.get("auth", False),
+        named=True,
+        repo=table.get("repo"),
+    )
+
+
+def _bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().casefold()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ValueError("say 1 or 0, true or false, yes or no, on or off")
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not 0 < (number := float(cast("str", value))) < float("inf"):
+        raise ValueError("say a number of seconds above 0")
+    return number
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or (number := int(cast("str", value))) < 1:
+        raise ValueError("say a whole number above 0")
+    return number
+
+
+def _one_of(choices: tuple[Any, ...]) -> Callable[[object], Any]:
+    def parse(value: object) -> Any:
+        if value not in choices:
+            raise ValueError(f"say one of {', '.join(choices)}")
+        return value
+
+    return parse
+
+
+def _url(value: object) -> str:
+    """Accept an endpoint with or without scheme and slash; the SDKs do."""
+    text = str(value).strip().rstrip("/")
+    if not text.isascii() or any(char.isspace() for char in text):
+        raise ValueError("an address has no spaces and no full-width characters")
+    if "://" not in text:
+        text = f"https://{text}"
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in ("http", "https") or not rest or rest.startswith("/"):
+        raise ValueError("an endpoint is http:// or https:// with a host")
+    return f"{scheme.lower()}://{rest}"
+
+
+parse_url = _url
+
+
+def _endpoints(value: object) -> tuple[str | Endpoint, ...]:
+    if isinstance(value, str):
+        value = value.replace(",", " ").split()
+    if isinstance(value, Endpoint):
+        value = (value,)
+    items = tuple(cast("Any", value))
+    if not items or not all(isinstance(item, Endpoint) or (isinstance(item, str) and item.strip()) for item in items):
+        raise ValueError("say one or more addresses, Endpoint values, or the word default")
+    return items
+
+
+@lru_cache(maxsize=64)
+def _directory(value: str | os.PathLike[str]) -> Path:
+    """Make a directory absolute once: it must not follow the process when it changes its working directory."""
+    return Path(value).expanduser().absolute()
+
+
+def _pem(value: object) -> Path:
+    path = Path(str(value)).expanduser().absolute()
+    if not path.is_file():
+        raise ValueError("there is no such file; certificates are read from it")
+    return path
+
+
+def _modelscope_cache(environ: Mapping[str, str]) -> tuple[Path, str]:
+    return _directory(Path.home() / ".cache" / "modelscope"), "default"
+
+
+def _huggingface_cache(environ: Mapping[str, str]) -> tuple[Path, str]:
+    if home := environ.get("HF_HOME", "").strip():
+        return _directory(home) / "hub", "HF_HOME"
+    if cache := environ.get("XDG_CACHE_HOME", "").strip():
+        return _directory(cache) / "huggingface" / "hub", "XDG_CACHE_HOME"
+    return _directory(Path.home() / ".cache" / "huggingface" / "hub"), "default"
+
+
+def _constant(value: object) -> Callable[[Mapping[str, str]], tuple[object, str]]:
+    return lambda _: (value, "default")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("endpoints", _endpoints, ("MIRRORHUB_ENDPOINTS",)),
+    Setting("trust", _one_of(get_args(Trust)), ("MIRRORHUB_TRUST",), _constant("auto")),
+    Setting("timeout_s", _seconds, ("MIRRORHUB_TIMEOUT",)),
+    Setting("silence_s", _seconds, ("MODELSCOPE_REQUEST_TIMEOUT",), _constant(30.0)),
+    Setting("offline", _bool, ("MIRRORHUB_OFFLINE",), _constant(False)),
+    Setting("modelscope_offline", _bool, ("MODELSCOPE_OFFLINE",), _constant(False)),
+    Setting("huggingface_offline", _bool, ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"), _constant(False)),
+    Setting("carrier", _one_of(get_args(Carrier)), ("MIRRORHUB_CARRIER",), _constant("curl")),
+    Setting("max_files", _count, ("MIRRORHUB_MAX_FILES",), _constant(50_000)),
+    Setting("modelscope_endpoint", _url, ("MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN")),
+    Setting("huggingface_endpoint", _url, ("HF_ENDPOINT",)),
+    Setting("modelscope_cache", _directory, ("MODELSCOPE_CACHE",), _modelscope_cache),
+    Setting("huggingface_cache", _directory, ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), _huggingface_cache),
+    Setting("ca_file", _pem, ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")),
+    Setting("modelscope_token", str, ("MODELSCOPE_API_TOKEN",), stored_modelscope_token, in_file=False),
+    Setting("huggingface_token", str, ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), stored_huggingface_token, in_file=False),
+)
+
+
+def _shown(name: str, value: object) -> str:
+    if name.endswith("_token"):
+        return "set, not shown" if value else "not set"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "not set" if value is None else str(value)

@@ -1,0 +1,113 @@
+"""From the failures of a walk to the one error that helps most: what, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mirrorhub.chain import Hopeless
+from mirrorhub.errors import (
+    AccessDeniedError,
+    IntegrityError,
+    RepoNotFoundError,
+    ResolutionError,
+    RevisionNotFoundError,
+    TransferError,
+)
+from mirrorhub.faults import Failure, Fault, WrongDigest
+from mirrorhub.models import Attempt, Endpoint, FileEntry, Manifest, Repo
+
+_ADVICE: dict[Fault, str] = {
+    Fault.DNS: "No name could be looked up: is there a network, and does it need a proxy (HTTPS_PROXY)?",
+    Fault.CERTIFICATE: "A certificate was not accepted: install ca-certificates, or name your network's own "
+    "authority in SSL_CERT_FILE.",
+    Fault.PROXY: "The proxy refused: check HTTPS_PROXY and NO_PROXY.",
+    Fault.NOT_A_HUB: "Something answered that is not a hub: check the endpoint's address and its path, and whether "
+    "the network asks for a login first.",
+    Fault.BUSY: "The endpoint asks to be left alone for a while: try again later, or name another one in "
+    "MIRRORHUB_ENDPOINTS.",
+    Fault.DENIED: "Access was denied: give a token (MODELSCOPE_API_TOKEN, HF_TOKEN or token=), and see on the hub's "
+    "page whether terms must be accepted.",
+    Fault.INSTALLER: "The package index did not help either: check that `pip download` works here.",
+}
+_OTHERWISE = "Check the network, or name endpoints that work from here in MIRRORHUB_ENDPOINTS."
+# Of many failures the one that says most about what to do comes first.
+_RANK = (
+    Fault.DENIED,
+    Fault.NO_REVISION,
+    Fault.NO_REPO,
+    Fault.NO_FILE,
+    Fault.BAD_LISTING,
+    Fault.WRONG_DIGEST,
+    Fault.CERTIFICATE,
+    Fault.NOT_A_HUB,
+    Fault.BUSY,
+    Fault.REDIRECT,
+    Fault.PROXY,
+)
+
+
+def resolution_error(repo: Repo, revision: str, hopeless: Hopeless, attempts: Sequence[Attempt]) -> ResolutionError:
+    """Say why nobody could say what a repository holds."""
+    where = f"{repo}@{revision}"
+    failure = _most_telling(hopeless)
+    match failure.fault if failure else None:
+        case Fault.NO_REPO:
+            message = f"There is no repository {repo}, or it is private. Check the id and the hub, or give a token."
+            return RepoNotFoundError(message, attempts)
+        case Fault.NO_REVISION:
+            return RevisionNotFoundError(f"{repo} has no revision {revision!r}. Check branches and tags.", attempts)
+        case Fault.DENIED:
+            return AccessDeniedError(f"{where}: {_ADVICE[Fault.DENIED]}", attempts)
+    return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)
+
+
+def transfer_error(
+    manifest: Manifest, entry: FileEntry, hopeless: Hopeless, attempts: Sequence[Attempt]
+) -> TransferError | AccessDeniedError:
+    """Say why a file did not come."""
+    where = f"{entry.path} of {manifest.repo}@{manifest.revision}"
+    told = [attempt for attempt in attempts if attempt.subject in ("listing", entry.path)]
+    wrong = [(endpoint, failure) for endpoint, failure in hopeless.failures if isinstance(failure, WrongDigest)]
+    if wrong and entry.digest is not None:
+        actual = {str(endpoint): failure.actual for endpoint, failure in wrong}
+        agree = len(set(actual.values())) == 1 and len(actual) > 1
+        return IntegrityError(
+            f"No endpoint has the bytes of {where} that were vouched for by {manifest.vouched_by}. "
+            + ("They agree on other bytes: the file was changed there." if agree else "Name another endpoint."),
+            told,
+            file=entry.path,
+            expected=entry.digest.value,
+            actual=actual,
+            endpoint=str(wrong[-1][0]),
+        )
+    failure = _most_telling(hopeless)
+    if failure is not None and failure.fault is Fault.DENIED:
+        return AccessDeniedError(f"{where}: {_ADVICE[Fault.DENIED]}", told)
+    return TransferError(
+        f"{where} could not be fetched. {_advice(hopeless)} What has come stays on disk; the next call goes on there.",
+        told,
+        file=entry.path,
+    )
+
+
+def _most_telling(hopeless: Hopeless) -> Failure | None:
+    """What an official hub says counts most; then what says most about what to do."""
+
+    def rank(told: tuple[Endpoint, Failure]) -> tuple[int, bool]:
+        endpoint, failure = told
+        place = _RANK.index(failure.fault) if failure.fault in _RANK else len(_RANK)
+        return place, not endpoint.official
+
+    return min(hopeless.failures, key=rank)[1] if hopeless.failures else None
+
+
+def _advice(hopeless: Hopeless) -> str:
+    failure = _most_telling(hopeless)
+    if failure is None:
+        return _OTHERWISE
+    if failure.fault is Fault.BAD_LISTING:
+        return f"A listing was not accepted: it {failure.message}. Name an endpoint that can be trusted."
+    faults = {failed.fault for _, failed in hopeless.failures}
+    if failure.fault in _RANK:
+        return _ADVICE.get(failure.fault, _OTHERWISE)
+    return _ADVICE.get(Fault.DNS, _OTHERWISE) if Fault.DNS in faults else _OTHERWISE

@@ -1,0 +1,111 @@
+"""Which endpoints a request may ask, in which order. Pure: no endpoint is asked here.
+
+`endpoints=` and MIRRORHUB_ENDPOINTS *are* the chain. In them, `default` stands for the default chain, `wheel` for the
+wheel that ships the content; `hf+https://...` and `ms+https://...` say which protocol an address speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mirrorhub.config import Settings, parse_url
+from mirrorhub.errors import ConfigError
+from mirrorhub.hubs.aliases import Content, content_of
+from mirrorhub.models import Capability, Endpoint, HubName, Repo
+
+_PULL: frozenset[Capability] = frozenset({"pull"})
+_PREFIXES: dict[str, HubName] = {"hf+": "huggingface", "ms+": "modelscope"}
+_OFFICIAL: dict[HubName, frozenset[str]] = {
+    "modelscope": frozenset(
+        {
+            "https://modelscope.cn",
+            "https://www.modelscope.cn",
+            "https://modelscope.ai",
+            "https://www.modelscope.ai",
+        }
+    ),
+    "huggingface": frozenset({"https://huggingface.co"}),
+}
+
+
+def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the chain for a repository.
+
+    Raises:
+        ConfigError: An address cannot be used, or no endpoint of the chain can serve this hub.
+    """
+    content = content_of(repo)
+    asked = settings.endpoints if settings.endpoints is not None else ("default",)
+    chain: dict[tuple[str, HubName], Endpoint] = {}
+    for item in asked:
+        for endpoint in _expand(item, repo, settings, content):
+            if not settings.offline_for(endpoint.hub):
+                chain.setdefault((endpoint.url, endpoint.hub), endpoint)
+    if not chain:
+        raise ConfigError(f"no endpoint of the chain {', '.join(map(str, asked))} can serve {repo}")
+    return tuple(chain.values())
+
+
+def _expand(item: str | Endpoint, repo: Repo, settings: Settings, content: Content | None) -> Iterator[Endpoint]:
+    match item:
+        case Endpoint():
+            yield from _if_it_serves(item, repo, content)
+        case "default":
+            yield from _default(repo.hub, settings)
+            yield from _aliases(repo, settings, content)
+        case "wheel":
+            yield from _wheel(content)
+        case _:
+            yield from _if_it_serves(_named(item, repo.hub), repo, content)
+
+
+def _default(hub: HubName, settings: Settings) -> Iterator[Endpoint]:
+    """The default chain: what the SDK's own variable names, then the hub itself, then its well-known mirror."""
+    if hub == "huggingface":
+        if settings.huggingface_endpoint:
+            yield _named(settings.huggingface_endpoint, hub)
+        yield Endpoint("https://huggingface.co", hub, auth=True, official=True)
+        yield Endpoint("https://hf-mirror.com", hub, can=_PULL)
+        return
+    if settings.modelscope_endpoint:
+        yield _named(settings.modelscope_endpoint, hub)
+    yield Endpoint("https://modelscope.cn", hub, auth=True, official=True)
+    # The SDK asks the .ai site where .cn has no such repository; an account of the one is none of the other.
+    yield Endpoint("https://modelscope.ai", hub, official=True)
+
+
+def _aliases(repo: Repo, settings: Settings, content: Content | None) -> Iterator[Endpoint]:
+    for name in content.repos if content else ():
+        hub, _, _ = name.partition(":")
+        if hub != repo.hub:
+            for endpoint in _default("huggingface" if hub == "huggingface" else "modelscope", settings):
+                yield from _if_it_serves(replace(endpoint, can=_PULL, named=False), repo, content)
+    yield from _wheel(content)
+
+
+def _wheel(content: Content | None) -> Iterator[Endpoint]:
+    if content and content.wheel:
+        yield Endpoint(content.wheel.requirement, "wheel", can=_PULL, repo=content.repos[0])
+
+
+def _if_it_serves(endpoint: Endpoint, repo: Repo, content: Content | None) -> Iterator[Endpoint]:
+    """Let an endpoint of another hub serve only where the alias table says under which name."""
+    if endpoint.hub == repo.hub or endpoint.repo:
+        yield endpoint
+    for name in content.repos if content and endpoint.hub != repo.hub else ():
+        hub, _, repo_id = name.partition(":")
+        if hub == endpoint.hub:
+            yield replace(endpoint, repo=repo_id, can=_PULL)
+
+
+def _named(address: str, hub: HubName) -> Endpoint:
+    for prefix, prefixed_hub in _PREFIXES.items():
+        if address.startswith(prefix):
+            address, hub = address.removeprefix(prefix), prefixed_hub
+    try:
+        url = parse_url(address)
+    except ValueError as error:
+        raise ConfigError(f"endpoint {address!r}: {error}") from None
+    official = url in _OFFICIAL.get(hub, frozenset())
+    return Endpoint(url, hub, auth=official, official=official, named=True)

@@ -1,0 +1,97 @@
+"""One process at a time in a repository's folder. A courtesy: what is on disk stays right without it.
+
+The lock saves fetching twice. That no partial has two writers and no file is seen half-written is held by claims and
+renames, so a file system whose locks do nothing corrupts nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirrorhub.errors import LockTimeoutError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+log = logging.getLogger(__name__)
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
+
+
+@asynccontextmanager
+async def exclusive(path: Path, limit_s: float) -> AsyncIterator[None]:
+    """Hold the lock file `path`; wait for whoever holds it, without a thread.
+
+    Raises:
+        LockTimeoutError: It was held for longer than `limit_s` seconds; the message names the holder.
+        OSError: The lock file cannot be made.
+    """
+    from filelock import FileLock
+
+    # Not thread-local: taken and let go on the loop's thread, whichever task that is.
+    lock = FileLock(path, thread_local=False)
+    holder = path.with_name(path.name + ".holder")
+    try:
+        await _acquire(lock, holder, limit_s)
+    except NotImplementedError:
+        log.warning("%s: this file system has no locks; going on without", path.parent)
+        yield
+        return
+    try:
+        with suppress(OSError):
+            holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}))
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float) -> None:
+    from filelock import Timeout
+    from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay, wait_random
+
+    def say(state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            log.warning("waiting for %s, which holds %s", _holder_words(holder), lock.lock_file)
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(Timeout),
+        wait=wait_random(0.05, 0.2),
+        stop=stop_before_delay(limit_s),
+        before_sleep=say,
+        reraise=True,
+    )
+
+    async def attempt() -> None:
+        try:
+            lock.acquire(blocking=False)
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                raise NotImplementedError from error
+            raise
+
+    try:
+        await retrying(attempt)
+    except Timeout:
+        raise LockTimeoutError(
+            f"{lock.lock_file} has been held by {_holder_words(holder)} for more than {limit_s:.0f} s. "
+            "If that process is stuck, end it; the lock goes with it."
+        ) from None
+
+
+def _holder_words(holder: Path) -> str:
+    try:
+        told = json.loads(holder.read_text())
+        seconds = time.time() - float(told["since"])
+        return f"process {int(told['pid'])} on {str(told['host'])[:100]} (since {seconds:.0f} s)"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,62 @@
+"""What can go wrong at one endpoint, by name, before the chain decides what it means."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Fault(Enum):
+    """A kind of failure. The chain's table says for each whether to try again and whether to go on."""
+
+    CONNECT_TIMEOUT = "no connection in time"
+    READ_TIMEOUT = "no byte in time"
+    REFUSED = "connection refused"
+    RESET = "connection broken"
+    PROTOCOL = "not understood"
+    SHORT_BODY = "body shorter than listed"
+    BUSY = "busy"
+    SERVER_ERROR = "server error"
+    DNS = "name not found"
+    CERTIFICATE = "certificate not accepted"
+    PROXY = "proxy refused"
+    NOT_A_HUB = "not a hub's answer"
+    BAD_LISTING = "listing not accepted"
+    DENIED = "access denied"
+    NO_REPO = "no such repository"
+    NO_REVISION = "no such revision"
+    NO_FILE = "no such file"
+    RANGE = "range not honoured"
+    REDIRECT = "redirect not followed"
+    LONG_BODY = "body longer than listed"
+    WRONG_DIGEST = "wrong digest"
+    MIXED = "bytes of several endpoints do not fit together"
+    INSTALLER = "package installer failed"
+    DISK = "disk"
+
+
+class Failure(Exception):  # noqa: N818 - not an error yet: the chain decides
+    """One endpoint failed at one thing.
+
+    Attributes:
+        fault: The kind.
+        message: What happened, in words, secrets removed.
+        retry_after_s: When the endpoint wants to be asked again, in seconds from now.
+    """
+
+    def __init__(self, fault: Fault, message: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(message or fault.value)
+        self.fault = fault
+        self.message = message or fault.value
+        self.retry_after_s = retry_after_s
+
+
+class WrongDigest(Failure):
+    """Bytes came, and are not what was vouched for.
+
+    Attributes:
+        actual: The digest of what came.
+    """
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(Fault.WRONG_DIGEST, f"gave bytes whose digest is {actual}, not {expected}")
+        self.actual = actual

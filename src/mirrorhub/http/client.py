@@ -1,0 +1,249 @@
+"""Requests to endpoints: redirects followed by our rules, failures named, nothing trusted about sizes.
+
+No exception of httpx leaves this package: everything that goes wrong is a `Failure`. Redirects are followed hop by hop,
+at most five, never from https to http, and another origin gets no credentials.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from mirrorhub import __version__
+from mirrorhub.faults import Failure, Fault
+from mirrorhub.http.carrier import cause_of
+from mirrorhub.http.redact import redact
+
+MAX_HOPS = 5
+MAX_ERROR_BODY = 64 << 10
+MAX_RETRY_AFTER_S = 3600.0
+_HEADERS = {"user-agent": f"mirrorhub/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)$")
+_BY_CAUSE = {
+    "dns": Fault.DNS,
+    "certificate": Fault.CERTIFICATE,
+    "refused": Fault.REFUSED,
+    "reset": Fault.RESET,
+    "protocol": Fault.PROTOCOL,
+    "proxy": Fault.PROXY,
+    "other": Fault.RESET,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for a connection to stand, of silence on it, and for a package installer."""
+
+    connect_s: float
+    silence_s: float
+    wheel_s: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, before redirects.
+
+    Attributes:
+        url: What is asked for.
+        timeouts: How long to wait.
+        credentials: Headers for this origin and no other.
+        headers: Headers for whoever answers in the end.
+        connected: Called when the connection stands.
+    """
+
+    url: str
+    timeouts: Timeouts
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connected: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A small answer, read whole.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Lower-case names; of repeated ones the values joined by commas.
+        body: All of it.
+        url: Who answered in the end, redirects followed.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+class Stream:
+    """The body of an answer whose head has come.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Lower-case names.
+        url: Who answered in the end.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers = dict(response.headers)
+        self.url = str(response.url)
+
+    @property
+    def host(self) -> str:
+        """The host that the bytes come from."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def content_range(self) -> tuple[int, int, int | None] | None:
+        """First byte, last byte and total of a slice, whatever the status; None where the body is whole."""
+        match = _CONTENT_RANGE.match(self.headers.get("content-range", "").strip())
+        if match is None:
+            return None
+        return int(match[1]), int(match[2]), None if match[3] == "*" else int(match[3])
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.aiter_raw():
+                yield chunk
+        except httpx.HTTPError as error:
+            raise failure_of(error) from error
+
+    async def read(self, limit: int) -> bytes:
+        """Read the whole body.
+
+        Raises:
+            Failure: It broke off, or is longer than `limit` bytes.
+        """
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self:
+            size += len(chunk)
+            if size > limit:
+                raise Failure(Fault.LONG_BODY, f"answer of more than {limit:,} bytes, not read further")
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def aclose(self) -> None:
+        """Let go of the stream; only this one."""
+        await self._response.aclose()
+
+
+class Client:
+    """Sends requests over one carrier.
+
+    Requests go straight to the carrier. An `httpx.AsyncClient` in between would add a cookie jar that carries one
+    endpoint's cookies to the next, and log every address with the signatures that data hosts put into it.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def fetch(self, ask: Ask, limit: int) -> Answer:
+        """Get a small answer whole, whatever its status.
+
+        Raises:
+            Failure: No answer, or one of more than `limit` bytes.
+        """
+        stream = await self.open(ask)
+        try:
+            return Answer(stream.status, stream.headers, await stream.read(limit), stream.url)
+        finally:
+            await stream.aclose()
+
+    async def open(self, ask: Ask) -> Stream:
+        """Send a request and return when the head of the final answer has come. The caller closes the stream.
+
+        Raises:
+            Failure: No answer, or a redirect that is not followed.
+        """
+        url, credentials = httpx.URL(ask.url), ask.credentials
+        for _ in range(MAX_HOPS + 1):
+            response = await self._send(ask, url, credentials)
+            if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                return await _identity(Stream(response))
+            await response.aclose()
+            target = _target(url, response.headers["location"])
+            if _origin(target) != _origin(url):
+                credentials = {}
+            url = target
+        raise Failure(Fault.REDIRECT, f"redirected more than {MAX_HOPS} times, last to {redact(str(url))}")
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    async def _send(self, ask: Ask, url: httpx.URL, credentials: Mapping[str, str]) -> httpx.Response:
+        limits = httpx.Timeout(ask.timeouts.silence_s, connect=ask.timeouts.connect_s, pool=None)
+        request = httpx.Request(
+            "GET",
+            url,
+            headers={**_HEADERS, **ask.headers, **credentials},
+            extensions={"timeout": limits.as_dict(), "mirrorhub.connected": ask.connected},
+        )
+        try:
+            response = await self._transport.handle_async_request(request)
+        except httpx.HTTPError as error:
+            raise failure_of(error) from error
+        response.request = request
+        return response
+
+
+def failure_of(error: httpx.HTTPError) -> Failure:
+    """Name what went wrong below the HTTP layer."""
+    message = redact(str(error)) or type(error).__name__
+    if isinstance(error, httpx.ConnectTimeout):
+        return Failure(Fault.CONNECT_TIMEOUT, message)
+    if not isinstance(error, httpx.TransportError):
+        return Failure(Fault.PROTOCOL, message)
+    cause = cause_of(error)
+    return Failure(Fault.READ_TIMEOUT if cause == "timeout" else _BY_CAUSE[cause], message)
+
+
+def retry_after_s(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
+    """Read when an endpoint wants to be asked again, in seconds from now.
+
+    `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); Hugging Face sends `ratelimit: "api";r=0;t=55`.
+    """
+    value = headers.get("retry-after", "").strip()
+    seconds: float | None = None
+    if value.isdecimal():
+        seconds = float(value)
+    elif value and (date := email.utils.parsedate_tz(value)):
+        seconds = email.utils.mktime_tz(date) - now()
+    elif limit := re.search(r"\br=0\b.*\bt=(\d+)", headers.get("ratelimit", "")):
+        seconds = float(limit[1])
+    return None if seconds is None else min(max(0.0, seconds), MAX_RETRY_AFTER_S)
+
+
+async def _identity(stream: Stream) -> Stream:
+    """Refuse a compressed body: identity was asked for, and its size could not be bounded."""
+    encoding = stream.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return stream
+    await stream.aclose()
+    raise Failure(Fault.PROTOCOL, f"body is encoded as {encoding[:40]!r} although identity was asked for")
+
+
+def _target(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        target = url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise Failure(Fault.REDIRECT, "redirected to something that is no address") from None
+    if target.scheme not in ("http", "https") or not target.host:
+        raise Failure(Fault.REDIRECT, f"redirected to {redact(str(target))}, which is neither http nor https")
+    if url.scheme == "https" and target.scheme == "http":
+        raise Failure(Fault.REDIRECT, f"redirected from https to http ({redact(str(target))}): not followed")
+    return target
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}[url.scheme]

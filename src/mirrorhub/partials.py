@@ -1,0 +1,270 @@
+"""Files on their way: partials that outlive their process, and checked ones that wait to be published.
+
+    .mirrorhub/partial/{digest}.{host}-{pid}-{token}/data      bytes so far
+                                                    /journal   a line per write: start, end, endpoint
+    .mirrorhub/ready/{digest}                                  whole and checked
+
+A partial is claimed by renaming its folder to a name of one's own, so it never has two writers; one whose owner is
+dead is adopted the same way. A file gets its place in `ready` by a rename, after its writer is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from mirrorhub.digest import BLOCK, Hasher, file_matches
+from mirrorhub.models import FileEntry
+
+QUIET_S = 60.0
+"""An owner on another host cannot be asked whether it lives; one that has written nothing for so long does not."""
+_TOKEN = secrets.token_hex(4)
+
+
+@dataclass(slots=True)
+class Partial:
+    """Bytes of one file, contiguous from its start, and who gave which. Only its owner touches it.
+
+    Attributes:
+        folder: Where it lies, under a name that is the owner's.
+        size: How many bytes there are.
+        ranges: (start, end, endpoint) of each run of bytes, in order.
+    """
+
+    folder: Path
+    size: int = 0
+    ranges: list[tuple[int, int, str]] = field(default_factory=list)
+    _data: IO[bytes] | None = None
+    _journal: IO[str] | None = None
+
+    def append(self, data: bytes, endpoint: str) -> None:
+        """Add bytes at the end; the journal's line comes after them.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        if self._data is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._data = _open_for_update(self.folder / "data")
+            self._journal = (self.folder / "journal").open("a", encoding="utf-8")
+        assert self._journal is not None
+        self._data.seek(self.size)
+        self._data.write(data)
+        self._data.flush()
+        start, self.size = self.size, self.size + len(data)
+        self._journal.write(json.dumps([start, self.size, endpoint]) + "\n")
+        self._journal.flush()
+        self.ranges = _joined([*self.ranges, (start, self.size, endpoint)])
+
+    def hash_into(self, hasher: Hasher) -> None:
+        """Feed what is there to a digest."""
+        if self.size:
+            with (self.folder / "data").open("rb") as file:
+                left = self.size
+                while left and (block := file.read(min(BLOCK, left))):
+                    hasher.update(block)
+                    left -= len(block)
+
+    def restart(self) -> None:
+        """Forget all bytes."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.size, self.ranges = 0, []
+
+    def set_aside(self) -> Path:
+        """Keep the bytes for comparison under another name, and start over; return where they are."""
+        self.close()
+        aside = self.folder.with_name(self.folder.name + ".aside")
+        (self.folder / "data").replace(aside)
+        self.restart()
+        return aside
+
+    def move_to(self, place: Path) -> None:
+        """Close the file and rename it to its place."""
+        self.close()
+        (self.folder / "data").replace(place)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Close the writers; the bytes stay."""
+        for file in (self._data, self._journal):
+            if file is not None:
+                file.close()
+        self._data = self._journal = None
+
+
+class PartialPool:
+    """The partials and ready files of one repository."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._partial = home / "partial"
+        self._ready = home / "ready"
+
+    def prepare(self) -> None:
+        """Make the folders.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        self._partial.mkdir(parents=True, exist_ok=True)
+        self._ready.mkdir(parents=True, exist_ok=True)
+
+    def ready_path(self, entry: FileEntry) -> Path:
+        """Return where a checked file waits."""
+        return self._ready / _key(entry)
+
+    def is_ready(self, entry: FileEntry) -> bool:
+        """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly."""
+        path = self.ready_path(entry)
+        with suppress(OSError):
+            return entry.digest is not None and file_matches(path, entry)
+        return False
+
+    def claim(self, entry: FileEntry) -> Partial:
+        """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
+        own = self._partial / f"{_key(entry)}.{_own_name()}"
+        if entry.digest is None or entry.size is None:
+            return Partial(own)
+        for orphan in sorted(self._orphans(_key(entry)), key=_data_size, reverse=True):
+            with suppress(OSError):
+                orphan.replace(own)
+                return _opened(own, entry.size)
+        return Partial(own)
+
+    def put(self, entry: FileEntry, partial: Partial, rest: bytes, endpoint: str) -> Path:
+        """Bring a checked file to its place among the ready ones; `rest` is what was not written yet.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        if rest or not partial.size:
+            partial.append(rest, endpoint)
+        place = self.ready_path(entry)
+        partial.move_to(place)
+        return place
+
+    def release(self, partial: Partial) -> None:
+        """Leave a partial for whoever comes next."""
+        partial.close()
+        if partial.size:
+            key = partial.folder.name.partition(".")[0]
+            with suppress(OSError):
+                partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
+
+    def clear(self) -> None:
+        """Remove the folders if nothing is left in them."""
+        for folder in (self._partial, self._ready):
+            with suppress(OSError):
+                folder.rmdir()
+
+    def _orphans(self, key: str) -> Iterator[Path]:
+        with suppress(OSError):
+            for folder in self._partial.iterdir():
+                name, _, owner = folder.name.partition(".")
+                if name == key and folder.is_dir() and not _alive(owner, folder):
+                    yield folder
+
+
+def _key(entry: FileEntry) -> str:
+    """Name a content; one without a digest is nobody else's."""
+    if entry.digest is None:
+        return f"unknown-{secrets.token_hex(8)}"
+    return f"{entry.digest.algorithm}-{entry.digest.value}"
+
+
+def _own_name() -> str:
+    host = "".join(char if char.isalnum() else "_" for char in socket.gethostname())[:60]
+    return f"{host}-{os.getpid()}-{_TOKEN}{secrets.token_hex(2)}"
+
+
+def _alive(owner: str, folder: Path) -> bool:
+    """Whether the owner of a partial may still write to it."""
+    host, _, rest = owner.partition("-")
+    pid, _, token = rest.partition("-")
+    if host == "free" or owner.endswith(".aside"):
+        return False
+    if host != _own_name().partition("-")[0]:
+        return _quiet_for(folder) < QUIET_S
+    if pid == str(os.getpid()):
+        return token.startswith(_TOKEN)
+    return pid.isdecimal() and _process_exists(int(pid))
+
+
+def _process_exists(pid: int) -> bool:
+    if os.name == "nt":
+        # os.kill would end the process there.
+        return _windows_process_exists(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _windows_process_exists(pid: int) -> bool:
+    import ctypes
+
+    synchronize = 0x00100000
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - known to type checkers on Windows only
+    handle = kernel.OpenProcess(synchronize, False, pid)
+    if not handle:
+        return False
+    kernel.CloseHandle(handle)
+    return True
+
+
+def _quiet_for(folder: Path) -> float:
+    try:
+        return time.time() - max(path.stat().st_mtime for path in (folder, folder / "data"))
+    except OSError:
+        return QUIET_S
+
+
+def _data_size(folder: Path) -> int:
+    with suppress(OSError):
+        return (folder / "data").stat().st_size
+    return 0
+
+
+def _opened(folder: Path, limit: int) -> Partial:
+    """Read an adopted partial's journal: bytes beyond it were never confirmed."""
+    ranges: list[tuple[int, int, str]] = []
+    size = 0
+    with suppress(OSError, UnicodeDecodeError):
+        have = _data_size(folder)
+        for line in (folder / "journal").read_text(encoding="utf-8").splitlines():
+            try:
+                start, end, endpoint = json.loads(line)
+            except ValueError:
+                break
+            if start != size or not start < end <= min(have, limit):
+                break
+            ranges.append((start, end, str(endpoint)))
+            size = end
+    return Partial(folder, size, _joined(ranges))
+
+
+def _joined(ranges: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Join neighbouring runs of the same endpoint."""
+    joined: list[tuple[int, int, str]] = []
+    for start, end, endpoint in ranges:
+        if joined and joined[-1][1:] == (start, endpoint):
+            start = joined.pop()[0]
+        joined.append((start, end, endpoint))
+    return joined
+
+
+def _open_for_update(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")

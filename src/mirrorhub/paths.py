@@ -1,0 +1,89 @@
+"""Which listed paths may be written. Pure: the same rules are tested for both families of systems on any system."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+MAX_PART_BYTES = 255
+MAX_PATH_BYTES = 4000
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$", re.IGNORECASE)
+_WINDOWS_FORBIDDEN = frozenset('<>:"|?*')
+OWN_FOLDER = ".mirrorhub"
+
+
+def path_problem(path: str, *, windows: bool = False) -> str | None:
+    """Say why a listed path must not be written, or return None.
+
+    Args:
+        path: A path as a hub lists it, parts divided by `/`.
+        windows: Also refuse what Windows cannot hold.
+    """
+    if not path:
+        return "is empty"
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in path):
+        return "has a control character"
+    if "\\" in path:
+        return "has a backslash"
+    if path.startswith("/"):
+        return "is absolute"
+    if _DRIVE.match(path):
+        return "names a drive"
+    if len(path.encode()) > MAX_PATH_BYTES:
+        return f"is longer than {MAX_PATH_BYTES} bytes"
+    return next((problem for part in path.split("/") if (problem := _part_problem(part, windows))), None)
+
+
+def twins(paths: Iterable[str]) -> tuple[str, str] | None:
+    """Return two paths that a file system without case (or with one Unicode form) takes for one, or None."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        key = unicodedata.normalize("NFC", path).casefold()
+        if seen.setdefault(key, path) != path:
+            return seen[key], path
+    return None
+
+
+def file_and_folder(paths: Iterable[str]) -> str | None:
+    """Return a path that is listed as a file and as a folder, or None."""
+    files = set(paths)
+    return next((str(parent) for path in files for parent in PurePosixPath(path).parents if str(parent) in files), None)
+
+
+def revision_problem(revision: str) -> str | None:
+    """Say why a revision cannot be one, or return None. Slashes are part of many a branch's name."""
+    if problem := path_problem(revision):
+        return problem
+    if revision.startswith("-"):
+        return "starts with a hyphen"
+    return None
+
+
+def folder_name(revision: str) -> str:
+    """Return the one folder that stands for a revision: a slash in it becomes `--`."""
+    return revision.replace("/", "--")
+
+
+def _part_problem(part: str, windows: bool) -> str | None:
+    if part in ("", "."):
+        return "has an empty part"
+    if part == "..":
+        return "climbs out of its folder"
+    if len(part.encode()) > MAX_PART_BYTES:
+        return f"has a part of more than {MAX_PART_BYTES} bytes"
+    if part.casefold() == OWN_FOLDER:
+        return f"lies in {OWN_FOLDER}, which is ours"
+    return _windows_problem(part) if windows else None
+
+
+def _windows_problem(part: str) -> str | None:
+    if _RESERVED.match(part):
+        return "is a name that Windows reserves"
+    if part[-1] in ". ":
+        return "ends in a dot or a space, which Windows drops"
+    if _WINDOWS_FORBIDDEN.intersection(part):
+        return "has a character that Windows forbids"
+    return None

@@ -1,0 +1,75 @@
+"""Decide which files are wanted and which of them must be fetched. No IO here: callers pass in what the store holds."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+
+from mirrorhub.models import FileEntry, Manifest, Wanted, total_size
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What must be fetched, and what is there.
+
+    Attributes:
+        wanted: All files that the call asked for.
+        fetch: Those that must be fetched; of several files with one digest, the first.
+        held: The paths of those that are there.
+    """
+
+    wanted: tuple[FileEntry, ...]
+    fetch: tuple[FileEntry, ...]
+    held: frozenset[str]
+
+    @property
+    def size(self) -> int:
+        """Bytes to fetch, as far as sizes are known."""
+        return total_size(self.fetch)
+
+
+def make_plan(wanted: Iterable[FileEntry], held: Set[str]) -> Plan:
+    """Plan a call: everything wanted that is not held, each content once."""
+    chosen = tuple(wanted)
+    fetch: dict[object, FileEntry] = {}
+    for entry in chosen:
+        if entry.path not in held:
+            fetch.setdefault(entry.digest or entry.path, entry)
+    return Plan(chosen, tuple(fetch.values()), frozenset(held))
+
+
+def wanted_files(manifest: Manifest, wanted: Wanted) -> tuple[FileEntry, ...]:
+    """Choose files from a manifest; exact paths that are not in it are left out."""
+    if wanted.paths is not None:
+        paths = frozenset(wanted.paths)
+        return tuple(entry for entry in manifest.files if entry.path in paths)
+    matches = _MATCHERS[manifest.repo.hub]
+    return tuple(
+        entry
+        for entry in manifest.files
+        if (wanted.allow is None or matches(entry.path, wanted.allow)) and not matches(entry.path, wanted.ignore)
+    )
+
+
+def _matches_modelscope(path: str, patterns: Iterable[str]) -> bool:
+    """Match as modelscope does: `*` crosses slashes, and a pattern with `.*` is tried as a legacy regex too."""
+    return any(
+        fnmatch.fnmatch(path, pattern) or (".*" in pattern and fnmatch.fnmatch(path, pattern.replace(".*", "*")))
+        for pattern in patterns
+    )
+
+
+def _matches_huggingface(path: str, patterns: Iterable[str]) -> bool:
+    """Match as huggingface_hub does: case counts, and a folder's name with a slash means all that is in it."""
+    return any(
+        fnmatch.fnmatchcase(path, pattern + "*" if pattern.endswith("/") else pattern)
+        for pattern in (given.replace("\\", "/") for given in patterns)
+    )
+
+
+_MATCHERS = {
+    "modelscope": _matches_modelscope,
+    "huggingface": _matches_huggingface,
+    "wheel": _matches_modelscope,
+}

@@ -1,0 +1,154 @@
+"""What is on disk already: no loop is started here, no socket opened, nothing written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from mirrorhub.config import Settings
+from mirrorhub.errors import NotCachedError, PinnedError, ResolutionError
+from mirrorhub.hubs.aliases import pinned_manifest
+from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.plan import wanted_files
+from mirrorhub.stores.notes import Note, held_files
+from mirrorhub.stores.registry import Store, store_for
+
+_HEX = frozenset("0123456789abcdef")
+_NOBODY = Voucher("nobody", "found on disk")
+
+
+def pinned_for(request: SnapshotRequest, trust: Trust) -> Manifest | None:
+    """Return the built-in manifest where the request means it.
+
+    Raises:
+        PinnedError: It is meant, and there is none.
+    """
+    if request.revision != PINNED and trust != "lock":
+        return None
+    manifest = pinned_manifest(request.repo)
+    if manifest is None or request.revision not in (None, PINNED):
+        wanted = f"{request.repo}@{request.revision or 'default'}"
+        raise PinnedError(f"Nothing is pinned for {wanted}: trust another level than 'lock', or name a revision.")
+    return manifest
+
+
+def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot | None:
+    """Return the snapshot if what is asked for can never change and is there.
+
+    Args:
+        request: What is asked for.
+        settings: Where the caches are.
+        manifest: The built-in manifest where the request means it.
+    """
+    if request.force_download:
+        return None
+    store = store_for(request.repo, settings, request.local_dir)
+    if manifest is not None:
+        return _pinned(request, store, manifest)
+    if request.revision is None or not _is_commit(request.revision):
+        return None
+    return remembered(request, store)
+
+
+def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot:
+    """Return the snapshot as it is on disk.
+
+    Raises:
+        NotCachedError: It is not there, or not all of it.
+    """
+    store = store_for(request.repo, settings, request.local_dir)
+    found = _pinned(request, store, manifest) if manifest else remembered(request, store)
+    found = found or (None if manifest else _unnoted(request, store))
+    if found is None:
+        revision = f"@{request.revision}" if request.revision else ""
+        raise NotCachedError(
+            f"{request.repo}{revision} is not complete in {store.home}, and this call is offline. "
+            "Bring it with `mirrorhub download` where there is a network, or point the cache directory to where it is."
+        )
+    return found
+
+
+def remembered(request: SnapshotRequest, store: Store) -> Snapshot | None:
+    """Return a snapshot that our note says is complete, its files as they were when they were checked."""
+    found = store.found(request.revision)
+    folder, note = found or (store.home, None)
+    if note is None:
+        return None
+    chosen = chosen_files(note.manifest, request)
+    held = held_files(folder, chosen, note, verify=request.verify)
+    if len(held) < len(chosen):
+        return None
+    return _snapshot(folder, note.manifest, chosen)
+
+
+def chosen_files(manifest: Manifest, request: SnapshotRequest) -> tuple[FileEntry, ...]:
+    """Return the wanted files.
+
+    Raises:
+        ResolutionError: A file was asked for by name and the repository does not have it.
+    """
+    chosen = wanted_files(manifest, request.wanted)
+    missing = set(request.wanted.paths or ()) - {entry.path for entry in chosen}
+    if missing:
+        name = min(missing)
+        raise ResolutionError(f"{manifest.repo}@{manifest.revision} has no file {name!r}{_similar(name, manifest)}.")
+    return chosen
+
+
+def _pinned(request: SnapshotRequest, store: Store, manifest: Manifest) -> Snapshot | None:
+    """Find pinned content wherever it lies: the digests say whether it is the same."""
+    chosen = chosen_files(manifest, request)
+    for folder, note in _places(store, manifest):
+        if len(held_files(folder, chosen, note, verify=request.verify)) == len(chosen):
+            return _snapshot(folder, manifest, chosen)
+    return None
+
+
+def _places(store: Store, manifest: Manifest) -> Iterator[tuple[Path, Note | None]]:
+    own = store.place(manifest)
+    yield own, store.note(manifest)
+    for folder in store.directories():
+        if folder != own:
+            yield folder, None
+
+
+def _unnoted(request: SnapshotRequest, store: Store) -> Snapshot | None:
+    """Take what an SDK has stored at its word: there is nothing to compare it to, and the snapshot says so."""
+    found = store.found(request.revision)
+    if found is None or found[1] is not None:
+        return None
+    folder = found[0]
+    files = tuple(FileEntry(path, size) for path, size in sorted(_files_below(folder)))
+    manifest = Manifest(request.repo, request.revision or folder.name, None, files, _NOBODY)
+    chosen = wanted_files(manifest, request.wanted)
+    if not chosen or len(chosen) < len(request.wanted.paths or ()):
+        return None
+    return replace(_snapshot(folder, manifest, chosen), verified=False)
+
+
+def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in (OWN_FOLDER, ".cache")]
+        for name in names:
+            path = Path(root, name)
+            if path.is_file() and not name.endswith(".incomplete"):
+                yield path.relative_to(folder).as_posix(), path.stat().st_size
+
+
+def _snapshot(folder: Path, manifest: Manifest, chosen: tuple[FileEntry, ...]) -> Snapshot:
+    verified = all(entry.digest is not None for entry in chosen)
+    return Snapshot(folder, manifest, tuple(entry.path for entry in chosen), verified=verified)
+
+
+def _similar(name: str, manifest: Manifest) -> str:
+    import difflib  # only on the way to an error
+
+    close = difflib.get_close_matches(name, [entry.path for entry in manifest.files], n=1)
+    return f"; did you mean {close[0]!r}?" if close else f" among its {len(manifest.files)}"
+
+
+def _is_commit(revision: str) -> bool:
+    return revision == PINNED or (len(revision) == 40 and _HEX.issuperset(revision))

@@ -1,0 +1,119 @@
+"""Who says what a repository holds, and who is believed.
+
+| trust    | whose word counts                                                                             |
+|----------|-----------------------------------------------------------------------------------------------|
+| lock     | digests that are built in (a lock file's, too, once there is one)                             |
+| official | also the official hub's                                                                       |
+| auto     | also that of endpoints the user named; when they are all silent, a mirror's, with one WARNING |
+| any      | whoever answers first                                                                         |
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mirrorhub.chain import Beat, Chain, Hopeless
+from mirrorhub.config import Settings
+from mirrorhub.diagnosis import resolution_error
+from mirrorhub.faults import Fault
+from mirrorhub.lanes import Lanes
+from mirrorhub.models import Endpoint, Manifest, SnapshotRequest, Trust
+from mirrorhub.recall import pinned_for
+
+log = logging.getLogger(__name__)
+LISTING = "listing"
+_SAID = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.DENIED})
+
+
+async def resolve(request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes) -> Manifest:
+    """Find out what a repository holds at a revision.
+
+    Raises:
+        ResolutionError: Nobody who is believed could say.
+        PinnedError: `trust` is `lock`, and nothing is pinned.
+    """
+    if pinned := pinned_for(request, settings.trust):
+        return pinned
+    believed, others = believed_endpoints(chain.endpoints, settings.trust)
+    inquiry = Inquiry(request, settings, chain, lanes)
+    if not believed:
+        return await inquiry.ask_mirrors(others)
+    if not others:
+        return await inquiry.ask(believed)
+    try:
+        return await inquiry.ask(believed, laps=1)
+    except Hopeless as hopeless:
+        if any(failure.fault in _SAID for endpoint, failure in hopeless.failures if endpoint.official):
+            raise inquiry.error(hopeless) from None
+        return await inquiry.ask_mirrors([*others, *believed])
+
+
+def believed_endpoints(endpoints: Sequence[Endpoint], trust: Trust) -> tuple[list[Endpoint], list[Endpoint]]:
+    """Part the endpoints into those whose word counts, and those that are asked when these are silent."""
+    speakers = [endpoint for endpoint in endpoints if endpoint.hub != "wheel" and endpoint.repo is None]
+    if trust == "any":
+        return speakers, []
+    if trust == "official":
+        return [endpoint for endpoint in speakers if endpoint.official], []
+    believed = [
+        endpoint for endpoint in speakers if "resolve" in endpoint.can and (endpoint.official or endpoint.named)
+    ]
+    return believed, [endpoint for endpoint in speakers if endpoint not in believed]
+
+
+class Inquiry:
+    """One question to the chain: what does this repository hold?"""
+
+    def __init__(self, request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes) -> None:
+        self._request = request
+        self._settings = settings
+        self._chain = chain
+        self._lanes = lanes
+
+    async def ask(self, endpoints: Sequence[Endpoint], laps: int | None = None) -> Manifest:
+        """Ask endpoints; with `laps` given, let somebody else be asked after so many.
+
+        Raises:
+            ResolutionError: Nobody answered; Hopeless instead where `laps` is given.
+        """
+        try:
+            return await self._chain.walk(LISTING, self._manifest, _as_it_is, endpoints=endpoints, laps=laps)
+        except Hopeless as hopeless:
+            if laps is not None:
+                raise
+            raise self.error(hopeless) from None
+
+    async def ask_mirrors(self, endpoints: Sequence[Endpoint]) -> Manifest:
+        """Ask endpoints that nobody named, and say whose word was taken.
+
+        Raises:
+            ResolutionError: Nobody answered.
+        """
+        manifest = await self.ask(endpoints)
+        if manifest.vouched_by.kind == "mirror":
+            log.warning(
+                "%s: what it holds is %s's own word: no official hub could be asked. "
+                "Name an endpoint that you trust, or pin the files.",
+                self._request.repo,
+                manifest.vouched_by.name,
+            )
+        return manifest
+
+    def error(self, hopeless: Hopeless) -> Exception:
+        """Return the error that says most."""
+        revision = self._request.revision or "default"
+        return resolution_error(self._request.repo, revision, hopeless, self._chain.attempts)
+
+    async def _manifest(self, endpoint: Endpoint, beat: Beat) -> Manifest:
+        hub, lane = self._lanes.hub(endpoint), self._lanes.lane(endpoint)
+        revision = self._request.revision or hub.default_revision
+        manifest = await hub.manifest(lane, self._request.repo, revision, self._settings.max_files, beat)
+        if self._settings.trust == "any":
+            return manifest
+        return replace(manifest, vouched_by=endpoint.voucher)
+
+
+async def _as_it_is(endpoint: Endpoint, manifest: Manifest) -> Manifest:
+    return manifest

@@ -1,0 +1,159 @@
+"""The story of one call: what is asked for, who says what it is, what is missing, how it comes, where it lies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+from mirrorhub.chain import Chain
+from mirrorhub.config import Settings
+from mirrorhub.endpoints import endpoints_for
+from mirrorhub.errors import AccessDeniedError, RepoNotFoundError, ResolutionError, RevisionNotFoundError, TransferError
+from mirrorhub.exclusive import exclusive
+from mirrorhub.http.client import Client
+from mirrorhub.lanes import Lanes
+from mirrorhub.models import Manifest, Snapshot, SnapshotRequest
+from mirrorhub.partials import PartialPool
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.plan import Plan, make_plan
+from mirrorhub.progress import Progress
+from mirrorhub.recall import chosen_files, remembered
+from mirrorhub.resolver import resolve
+from mirrorhub.stores.disk import check_room, check_writable, disk_errors
+from mirrorhub.stores.notes import held_files, merged, stamp_of
+from mirrorhub.stores.publish import finish_interrupted
+from mirrorhub.stores.registry import Store, store_for
+from mirrorhub.transfer import Fetched, Transfer
+
+log = logging.getLogger(__name__)
+
+
+async def fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
+    """Bring what a request asks for to disk.
+
+    Raises:
+        MirrorHubError: It could not be brought; nothing half-done is visible.
+    """
+    store = store_for(request.repo, settings, request.local_dir)
+    async with _asking(request, settings, client) as (chain, lanes):
+        try:
+            manifest = await resolve(request, settings, chain, lanes)
+        except ResolutionError as error:
+            return _what_is_there(request, store, error)
+        if snapshot := await _complete(request, store, manifest, chain):
+            return snapshot
+        async with _held(store, settings):
+            plan = await _plan(request, store, manifest)
+            fetched = await _transfer(request, plan, chain, lanes, store, manifest)
+            await asyncio.to_thread(_publish, store, manifest, plan, fetched)
+        return _snapshot(store, manifest, plan, fetched, chain)
+
+
+async def look_up(request: SnapshotRequest, settings: Settings, client: Client) -> Manifest:
+    """Find out what a repository holds; fetch nothing.
+
+    Raises:
+        MirrorHubError: Nobody could say.
+    """
+    async with _asking(request, settings, client) as (chain, lanes):
+        return await resolve(request, settings, chain, lanes)
+
+
+@contextlib.asynccontextmanager
+async def _asking(request: SnapshotRequest, settings: Settings, client: Client) -> AsyncIterator[tuple[Chain, Lanes]]:
+    """The chain of a call and the lanes to its endpoints, within the total time that the caller allows."""
+    chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
+    lanes = Lanes(request, settings, client, chain)
+    try:
+        async with asyncio.timeout(settings.timeout_s) as limit:
+            yield chain, lanes
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        message = f"{request.repo} did not come within the {settings.timeout_s:g} s that were allowed. What has come "
+        raise TransferError(message + "stays on disk; the next call goes on there.", chain.attempts) from None
+    finally:
+        await lanes.aclose()
+
+
+async def _complete(request: SnapshotRequest, store: Store, manifest: Manifest, chain: Chain) -> Snapshot | None:
+    """Return the snapshot if nothing is missing: then nothing is locked and nothing written."""
+    note = store.note(manifest)
+    if request.force_download or note is None or note.manifest.files != manifest.files:
+        return None
+    chosen = chosen_files(manifest, request)
+    held = await asyncio.to_thread(held_files, store.place(manifest), chosen, note, verify=request.verify)
+    plan = make_plan(chosen, held.keys())
+    return None if plan.fetch else _snapshot(store, manifest, plan, {}, chain)
+
+
+def _held(store: Store, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
+    """Hold the repository's folder, once it is known that it can be written."""
+    own = store.home / OWN_FOLDER
+    check_writable(own)
+    return exclusive(own / "lock", settings.patience.lock_s)
+
+
+async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest) -> Plan:
+    """Compare the manifest with the disk, after finishing what an ended process had begun."""
+    with disk_errors(store.home):
+        await asyncio.to_thread(finish_interrupted, store.home / OWN_FOLDER)
+    chosen = chosen_files(manifest, request)
+    if request.force_download:
+        return make_plan(chosen, frozenset())
+    folder, note = store.place(manifest), store.note(manifest)
+    held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
+    return make_plan(chosen, held.keys())
+
+
+async def _transfer(
+    request: SnapshotRequest, plan: Plan, chain: Chain, lanes: Lanes, store: Store, manifest: Manifest
+) -> Mapping[str, Fetched]:
+    pool = PartialPool(store.home / OWN_FOLDER)
+    with disk_errors(store.home):
+        pool.prepare()
+    check_room(store.home, plan.size)
+    with Progress(request.watchers, str(manifest.repo), plan.size) as progress:
+        return await Transfer(chain, lanes, pool, manifest).run(plan, progress, request.max_workers)
+
+
+def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched]) -> None:
+    """Bring the files to their paths, and write down what is there."""
+    by_content = {entry.digest or entry.path: fetched[entry.path].place for entry in plan.fetch}
+    missing = [entry for entry in plan.wanted if entry.path not in plan.held]
+    places = {entry.path: by_content[entry.digest or entry.path] for entry in missing}
+    reports = [one.report for one in fetched.values()]
+    with disk_errors(store.home):
+        old = store.note(manifest)
+        folder = store.publish(manifest, places, old)
+        stamps = {entry.path: stamp_of(folder / entry.path) for entry in plan.wanted}
+        store.remember(manifest, merged(old, manifest, stamps, reports))
+        PartialPool(store.home / OWN_FOLDER).clear()
+
+
+def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], chain: Chain) -> Snapshot:
+    return Snapshot(
+        path=store.place(manifest),
+        manifest=manifest,
+        files=tuple(entry.path for entry in plan.wanted),
+        reports=tuple(one.report for one in fetched.values()),
+        attempts=tuple(chain.attempts),
+        verified=all(entry.digest is not None for entry in plan.wanted),
+    )
+
+
+def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionError) -> Snapshot:
+    """Nobody could be asked: return what is complete on disk, and say so.
+
+    Raises:
+        ResolutionError: Nothing is, or the caller will not have it, or the hub itself said no.
+    """
+    said_no = isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError)
+    found = remembered(request, store) if request.allow_stale and not said_no else None
+    if found is None:
+        raise error
+    log.warning("%s: no endpoint could be asked; using what is in %s, which may be old", request.repo, found.path)
+    return replace(found, stale=True, attempts=error.attempts)

@@ -1,0 +1,1 @@
+"""The stores: where snapshots live, in a file each."""

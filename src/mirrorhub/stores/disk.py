@@ -1,0 +1,64 @@
+"""What the operating system says about the disk, in our words."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mirrorhub.errors import MirrorHubError, StoreError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; make room, or choose another cache directory",
+    errno.EDQUOT: "the quota is used up; make room, or choose another cache directory",
+    errno.EROFS: "the file system is read-only; choose another cache directory",
+    errno.EACCES: "permission denied; choose a cache directory that this user may write",
+    errno.EPERM: "permission denied; choose a cache directory that this user may write",
+    errno.ENOTDIR: "a file is in the way of a directory",
+    errno.ENAMETOOLONG: "the name is longer than this file system allows",
+}
+
+
+@contextmanager
+def disk_errors(place: Path) -> Iterator[None]:
+    """Turn what the operating system says into a StoreError.
+
+    Raises:
+        StoreError: It said something.
+    """
+    try:
+        yield
+    except (MirrorHubError, TimeoutError):
+        raise
+    except OSError as error:
+        where = error.filename or place
+        advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        raise StoreError(error.errno, f"{where}: {advice}") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before the first byte whether a folder can be written.
+
+    Raises:
+        StoreError: It cannot.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / "writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Find out before the first byte whether there is room.
+
+    Raises:
+        StoreError: There is not.
+    """
+    with disk_errors(folder):
+        free = shutil.disk_usage(folder).free
+    if free < needed:
+        message = f"{folder}: {needed:,} bytes are needed and {free:,} are free; {_ADVICE[errno.ENOSPC]}"
+        raise StoreError(errno.ENOSPC, message)

@@ -1,0 +1,56 @@
+"""A plain folder that the caller named: files under their own names, our notes in `.mirrorhub` beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.notes import Note, NoteBook, left_over
+from mirrorhub.stores.publish import publish
+
+_CURRENT = "current"
+
+
+class FolderStore:
+    """One repository at one revision: the last one that was asked for."""
+
+    def __init__(self, repo: Repo, folder: Path) -> None:
+        self._repo = repo
+        self.home = folder
+        self._notes = NoteBook(folder)
+
+    def place(self, manifest: Manifest) -> Path:
+        """Return the folder."""
+        return self.home
+
+    def note(self, manifest: Manifest) -> Note | None:
+        """Return what is known of the folder, if it is of this repository."""
+        note = self._notes.read(_CURRENT)
+        return note if note and note.manifest.repo == manifest.repo else None
+
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
+        """Bring checked files to their paths."""
+        publish(self.home / OWN_FOLDER, self.home, places, left_over(old, manifest))
+        return self.home
+
+    def spare(self, entry: FileEntry) -> Path | None:
+        """Plain files have no other name."""
+        return None
+
+    def remember(self, manifest: Manifest, note: Note) -> None:
+        """Write down what is there."""
+        self._notes.write(_CURRENT, note)
+
+    def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
+        """Find the folder, if it is there and not known to hold something else."""
+        note = self._notes.read(_CURRENT)
+        if note and (note.manifest.repo != self._repo or revision not in (None, note.manifest.revision)):
+            return None
+        return (self.home, note) if self.home.is_dir() else None
+
+    def directories(self) -> Iterator[Path]:
+        """Yield the folder."""
+        if self.home.is_dir():
+            yield self.home

@@ -1,0 +1,131 @@
+"""Hugging Face's cache, as huggingface_hub lays it out.
+
+    {HF_HUB_CACHE}/models--{owner}--{name}/blobs/{etag}               sha256 of an LFS file, git's sha1 of any other
+                                          /snapshots/{commit}/...     relative links into blobs
+                                          /refs/{revision}            the commit, 40 hex, no newline
+                                          /.mirrorhub/...             ours; the SDK does not look there
+
+Source: huggingface_hub 2.4.0, `file_download.py`. Where links cannot be made, the files stand in the snapshot itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from mirrorhub.config import Settings
+from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.notes import Note, NoteBook, write_whole
+from mirrorhub.stores.publish import publish
+
+_HEX = frozenset("0123456789abcdef")
+
+
+class HuggingFaceStore:
+    """The snapshots of one Hugging Face repository."""
+
+    def __init__(self, repo: Repo, settings: Settings) -> None:
+        self.home = settings.huggingface_cache / f"{repo.type}s--{repo.id.replace('/', '--')}"
+        self._notes = NoteBook(self.home)
+
+    def place(self, manifest: Manifest) -> Path:
+        """Return the directory of the snapshot: named after the commit."""
+        return self.home / "snapshots" / _commit(manifest)
+
+    def note(self, manifest: Manifest) -> Note | None:
+        """Return what is known of that directory."""
+        return self._notes.read(_commit(manifest))
+
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
+        """Bring checked files into `blobs`, their links into the snapshot, and the commit into `refs`, in this order."""
+        target = self.place(manifest)
+        if self._links_work():
+            blobs = self._to_blobs(manifest, places)
+            publish(self.home / OWN_FOLDER, target, self._links(target, blobs), ())
+        else:
+            publish(self.home / OWN_FOLDER, target, places, ())
+        return target
+
+    def spare(self, entry: FileEntry) -> Path | None:
+        """Return the blob, which may have come with another revision."""
+        blob = self.home / "blobs" / entry.digest.value if entry.digest else None
+        return blob if blob and blob.is_file() else None
+
+    def remember(self, manifest: Manifest, note: Note) -> None:
+        """Write down what is there, and which commit the revision names."""
+        commit = _commit(manifest)
+        self._notes.write(commit, note)
+        if manifest.revision != commit:
+            ref = self.home / "refs" / manifest.revision
+            ref.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(ref, commit.encode())
+
+    def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
+        """Find a revision: a commit by its directory, a name by `refs`."""
+        commit = revision or "main"
+        if not _is_commit(commit):
+            try:
+                commit = (self.home / "refs" / commit).read_text(encoding="ascii").strip()
+            except (OSError, UnicodeDecodeError):
+                return None
+        folder = self.home / "snapshots" / commit
+        return (folder, self._notes.read(commit)) if _is_commit(commit) and folder.is_dir() else None
+
+    def directories(self) -> Iterator[Path]:
+        """Yield the snapshots' directories."""
+        snapshots = self.home / "snapshots"
+        if snapshots.is_dir():
+            yield from (folder for folder in snapshots.iterdir() if folder.is_dir())
+
+    def _to_blobs(self, manifest: Manifest, places: Mapping[str, Path]) -> dict[str, Path]:
+        """Move files to their blobs; a blob is written once, by rename."""
+        folder = self.home / "blobs"
+        folder.mkdir(parents=True, exist_ok=True)
+        blobs: dict[str, Path] = {}
+        for path, place in places.items():
+            entry = manifest.entry(path)
+            digest = entry.digest if entry else None
+            blobs[path] = folder / (digest.value if digest else f"unknown-{secrets.token_hex(16)}")
+            if place.exists():
+                place.replace(blobs[path])
+        return blobs
+
+    def _links(self, target: Path, blobs: Mapping[str, Path]) -> dict[str, Path]:
+        """Make the links, waiting to be moved to where they will stand."""
+        waiting = self.home / OWN_FOLDER / "links"
+        waiting.mkdir(parents=True, exist_ok=True)
+        links: dict[str, Path] = {}
+        for path, blob in blobs.items():
+            up = "../" * (len(PurePosixPath(path).parts) + 1)
+            link = waiting / secrets.token_hex(8)
+            link.symlink_to(f"{up}blobs/{blob.name}")
+            links[path] = link
+        return links
+
+    def _links_work(self) -> bool:
+        """Whether this file system, and this user, can make links; HF_HUB_DISABLE_SYMLINKS says no for both."""
+        if os.environ.get("HF_HUB_DISABLE_SYMLINKS", "").strip().upper() in ("1", "ON", "YES", "TRUE"):
+            return False
+        probe = self.home / OWN_FOLDER / f"link-{secrets.token_hex(4)}"
+        try:
+            probe.symlink_to("nowhere")
+            probe.unlink()
+        except (OSError, NotImplementedError):
+            return False
+        return True
+
+
+def _commit(manifest: Manifest) -> str:
+    """Return the commit; built-in digests have none, and get a name of the same form from their content."""
+    if manifest.commit:
+        return manifest.commit
+    content = "\n".join(f"{entry.path} {entry.digest}" for entry in manifest.files)
+    return hashlib.sha1(content.encode(), usedforsecurity=False).hexdigest()
+
+
+def _is_commit(name: str) -> bool:
+    return len(name) == 40 and _HEX.issuperset(name)

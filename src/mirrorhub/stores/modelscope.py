@@ -1,0 +1,88 @@
+"""ModelScope's cache, as modelscope 1.38 and later lay it out.
+
+    {MODELSCOPE_CACHE}/models/{owner}--{name}/snapshots/{revision}/...    plain files; no commit, no digest
+                                             /.mirrorhub/...              ours; the SDK does not look there
+
+Source: modelscope_hub 0.5.1, `_download.py`. Older versions' directories are read and never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mirrorhub.config import Settings
+from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.notes import Note, NoteBook, left_over
+from mirrorhub.stores.publish import publish
+
+
+class ModelScopeStore:
+    """The snapshots of one ModelScope repository."""
+
+    def __init__(self, repo: Repo, settings: Settings) -> None:
+        self._cache = settings.modelscope_cache
+        self._kind = f"{repo.type}s"
+        self._owner, _, self._name = repo.id.partition("/")
+        self.home = self._cache / self._kind / f"{self._owner}--{self._name}"
+        self._notes = NoteBook(self.home)
+
+    def place(self, manifest: Manifest) -> Path:
+        """Return the directory of the snapshot: named after the revision as it was asked for, like the SDK's."""
+        return self.home / "snapshots" / manifest.revision
+
+    def note(self, manifest: Manifest) -> Note | None:
+        """Return what is known of that directory."""
+        return self._notes.read(manifest.revision)
+
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
+        """Bring checked files to their paths."""
+        target = self.place(manifest)
+        publish(self.home / OWN_FOLDER, target, places, left_over(old, manifest))
+        return target
+
+    def spare(self, entry: FileEntry) -> Path | None:
+        """Plain files have no other name."""
+        return None
+
+    def remember(self, manifest: Manifest, note: Note) -> None:
+        """Write down what is there."""
+        self._notes.write(manifest.revision, note)
+
+    def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
+        """Find a revision: the SDK's order is master, main, then the only one there is."""
+        snapshots = self.home / "snapshots"
+        names = [revision] if revision else ["master", "main"]
+        candidates = [snapshots / name for name in names]
+        if revision is None and len(only := _filled_folders(snapshots)) == 1:
+            candidates += only
+        for candidate in candidates:
+            if _filled(candidate):
+                return candidate, self._notes.read(str(candidate.relative_to(snapshots)))
+        return next(((folder, None) for folder in self._older() if _filled(folder)), None)
+
+    def directories(self) -> Iterator[Path]:
+        """Yield the snapshots' directories, then those of older versions."""
+        yield from _filled_folders(self.home / "snapshots")
+        yield from (folder for folder in self._older() if _filled(folder))
+
+    def _older(self) -> Iterator[Path]:
+        """Where modelscope 1.10 to 1.37 kept a repository; from 1.12 on with `___` for a dot in the name."""
+        for name in dict.fromkeys((self._name, self._name.replace(".", "___"))):
+            for above in (self._kind, f"hub/{self._kind}", "hub", "."):
+                yield self._cache / above / self._owner / name
+
+
+def _filled_folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if _filled(entry))
+    except OSError:
+        return []
+
+
+def _filled(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and next(folder.iterdir(), None) is not None
+    except OSError:
+        return False

@@ -1,0 +1,64 @@
+"""The stores that are known. A new one is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from mirrorhub.config import Settings
+from mirrorhub.models import FileEntry, HubName, Manifest, Repo
+from mirrorhub.stores.folder import FolderStore
+from mirrorhub.stores.huggingface import HuggingFaceStore
+from mirrorhub.stores.modelscope import ModelScopeStore
+from mirrorhub.stores.notes import Note
+
+
+class Store(Protocol):
+    """Where the snapshots of one repository live.
+
+    Attributes:
+        home: The repository's own folder.
+    """
+
+    home: Path
+
+    def place(self, manifest: Manifest) -> Path:
+        """Return the directory of the snapshot, there or not."""
+
+    def note(self, manifest: Manifest) -> Note | None:
+        """Return what is known of that directory."""
+
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
+        """Bring checked files to their paths; return the directory.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+
+    def spare(self, entry: FileEntry) -> Path | None:
+        """Return where the content lies under another name, ready to be published; unchecked."""
+
+    def remember(self, manifest: Manifest, note: Note) -> None:
+        """Write down what is there.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+
+    def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
+        """Find a revision's directory as the repository's own SDK finds it offline."""
+
+    def directories(self) -> Iterator[Path]:
+        """Yield every directory in which some version of the SDK keeps files of this repository."""
+
+
+STORES: dict[HubName, Callable[[Repo, Settings], Store]] = {
+    "modelscope": ModelScopeStore,
+    "huggingface": HuggingFaceStore,
+}
+
+
+def store_for(repo: Repo, settings: Settings, local_dir: Path | None) -> Store:
+    """Return the store of a repository, or of a plain folder."""
+    return FolderStore(repo, local_dir) if local_dir else STORES[repo.hub](repo, settings)

@@ -1,0 +1,136 @@
+"""Decode files, a block at a time: libsndfile first, and PyAV, where it is installed, for what that cannot read."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import logging
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from mirrorhub.errors import AudioError
+from mirrorhub.vad.samples import BLOCK, MOST_CHANNELS, Source, checked_rate
+from mirrorhub.vad.weights import Floats
+
+if TYPE_CHECKING:
+    import soundfile  # type: ignore[import-untyped]
+
+logger = logging.getLogger(__name__)
+
+# Containers that hold audio themselves. Play lists, which name other files and hosts, are not among them.
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,asf,avi,flv,amr,caf,mpeg,mpegts,ogg,wav,aiff,ac3,eac3,wv,ape,tta"
+)
+_INSTALL = 'pip install "mirrorhub[media]" reads m4a, mp4, webm and others'
+_RAW = "headerless samples must be passed as (samples, sample_rate)"
+
+
+def open_stream(stream: IO[bytes], name: str) -> Source:
+    """Open an audio file from its beginning.
+
+    Args:
+        stream: Seekable, binary; stays open until the blocks are read, and is not closed here.
+        name: What to call it in a message.
+
+    Raises:
+        AudioError: It is empty, or nothing here can read it.
+    """
+    if not stream.seek(0, io.SEEK_END):
+        raise AudioError(f"{name}: is empty (0 bytes): record or download it again")
+    import soundfile  # here: it loads a shared library, and an array needs none
+
+    stream.seek(0)
+    reader = _Reader(stream)
+    try:
+        file = soundfile.SoundFile(reader)
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        logger.debug("%s: libsndfile: %s", name, error)
+        said = str(getattr(error, "error_string", error)).rstrip(". \n")
+        return _open_media(stream, name, f"libsndfile: {said}")
+    if file.channels > MOST_CHANNELS:
+        raise AudioError(f"{name}: has {file.channels} channels, more than {MOST_CHANNELS}: choose some of them")
+    return Source(name, checked_rate(file.samplerate, name), _sound_blocks(file, reader, name))
+
+
+class _Reader(io.RawIOBase):
+    """A stream for libsndfile: nameless, since soundfile would judge the content by the name's ending, and quiet.
+
+    Attributes:
+        failure: What went wrong while reading. It cannot be raised through a C library, so it waits here.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.failure: Exception | None = None
+        self._stream = stream
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        try:
+            data = self._stream.read(len(view))
+        except (OSError, ValueError) as error:
+            self.failure = error
+            return 0
+        view[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+def _sound_blocks(file: soundfile.SoundFile, reader: _Reader, name: str) -> Iterator[Floats]:
+    import soundfile
+
+    done = 0
+    with file:
+        while True:
+            try:
+                block = file.read(BLOCK // file.channels, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                logger.warning(
+                    "%s: damaged after %.1f s, the rest is left out: %s", name, done / file.samplerate, error
+                )
+                return
+            if reader.failure:
+                raise AudioError(f"{name}: cannot be read ({reader.failure}): open it anew") from reader.failure
+            if not len(block):
+                return
+            done += len(block)
+            yield block
+
+
+def _open_media(stream: IO[bytes], name: str, why: str) -> Source:
+    try:
+        av = importlib.import_module("av")  # here: optional, and slow to load
+    except ImportError:
+        raise AudioError(f"{name}: not audio that can be read ({why}); {_INSTALL}; {_RAW}") from None
+    stream.seek(0)
+    try:
+        container = av.open(stream, options={"format_whitelist": _CONTAINERS})
+        audio = container.streams.audio[0]
+        rate, channels = audio.rate, audio.channels
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        reason = "it holds no audio" if isinstance(error, IndexError) else f"{why}; FFmpeg: {getattr(error, 'strerror', error)}"
+        raise AudioError(f"{name}: not audio that can be read ({reason}); {_RAW}") from error
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise AudioError(f"{name}: has {channels} channels: convert it to mono")
+    return Source(name, checked_rate(rate, name), _media_blocks(container, name, channels))
+
+
+def _media_blocks(container: Any, name: str, channels: int) -> Iterator[Floats]:
+    av = importlib.import_module("av")
+    audio = container.streams.audio[0]
+    resampler = av.AudioResampler(format="flt", layout=audio.layout, rate=audio.rate)
+    done = 0
+    with container:
+        try:
+            for frame in container.decode(audio):
+                for part in resampler.resample(frame):
+                    done += part.samples
+                    yield np.asarray(part.to_ndarray(), np.float32).reshape(-1, channels)
+        except av.FFmpegError as error:
+            logger.warning("%s: damaged after %.1f s, the rest is left out: %s", name, done / audio.rate, error)
