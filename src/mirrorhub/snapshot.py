@@ -11,7 +11,13 @@ from dataclasses import replace
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.endpoints import endpoints_for
-from mirrorhub.errors import AccessDeniedError, RepoNotFoundError, ResolutionError, RevisionNotFoundError, TransferError
+from mirrorhub.errors import (
+    AccessDeniedError,
+    RepoNotFoundError,
+    ResolutionError,
+    RevisionNotFoundError,
+    TransferError,
+)
 from mirrorhub.exclusive import exclusive
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import Lanes
@@ -22,6 +28,7 @@ from mirrorhub.plan import Plan, make_plan
 from mirrorhub.progress import Progress
 from mirrorhub.recall import chosen_files, remembered
 from mirrorhub.resolver import resolve
+from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
 from mirrorhub.stores.notes import held_files, merged, stamp_of
 from mirrorhub.stores.publish import finish_interrupted
@@ -38,18 +45,19 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         MirrorHubError: It could not be brought; nothing half-done is visible.
     """
     store = store_for(request.repo, settings, request.local_dir)
-    async with _asking(request, settings, client) as (chain, lanes):
+    async with _asking(request, settings, client) as (chain, lanes, watch):
         try:
-            manifest = await resolve(request, settings, chain, lanes)
+            async with watch.part("resolve", ResolutionError):
+                manifest = await resolve(request, settings, chain, lanes)
         except ResolutionError as error:
             return _what_is_there(request, store, error)
         if snapshot := await _complete(request, store, manifest, chain):
             return snapshot
-        async with _held(store, settings):
+        async with watch.part("transfer", TransferError), _held(store, settings):
             plan = await _plan(request, store, manifest)
             fetched = await _transfer(request, plan, chain, lanes, store, manifest)
-            await asyncio.to_thread(_publish, store, manifest, plan, fetched)
-        return _snapshot(store, manifest, plan, fetched, chain)
+            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
+        return replace(_snapshot(store, manifest, plan, fetched, chain), seconds=watch.seconds)
 
 
 async def look_up(request: SnapshotRequest, settings: Settings, client: Client) -> Manifest:
@@ -58,23 +66,19 @@ async def look_up(request: SnapshotRequest, settings: Settings, client: Client) 
     Raises:
         MirrorHubError: Nobody could say.
     """
-    async with _asking(request, settings, client) as (chain, lanes):
+    async with _asking(request, settings, client) as (chain, lanes, watch), watch.part("resolve", ResolutionError):
         return await resolve(request, settings, chain, lanes)
 
 
 @contextlib.asynccontextmanager
-async def _asking(request: SnapshotRequest, settings: Settings, client: Client) -> AsyncIterator[tuple[Chain, Lanes]]:
-    """The chain of a call and the lanes to its endpoints, within the total time that the caller allows."""
+async def _asking(
+    request: SnapshotRequest, settings: Settings, client: Client
+) -> AsyncIterator[tuple[Chain, Lanes, Stopwatch]]:
+    """The chain of a call, the lanes to its endpoints, and its stopwatch."""
     chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
     lanes = Lanes(request, settings, client, chain)
     try:
-        async with asyncio.timeout(settings.timeout_s) as limit:
-            yield chain, lanes
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        message = f"{request.repo} did not come within the {settings.timeout_s:g} s that were allowed. What has come "
-        raise TransferError(message + "stays on disk; the next call goes on there.", chain.attempts) from None
+        yield chain, lanes, Stopwatch(settings.timeout_s, chain.attempts)
     finally:
         await lanes.aclose()
 

@@ -1,4 +1,4 @@
-"""From a plan to checked files, all at once. What one file needs is in `intake`; who is asked is the chain's business."""
+"""From a plan to checked files, all at once. What one file needs is in `intake`; whom to ask is the chain's affair."""
 
 from __future__ import annotations
 

@@ -151,12 +151,14 @@ class CarrierError(Exception):
     Attributes:
         cause: In one word, for the layer that decides what to do next.
         code: libcurl's number for it, where libcurl carried the request.
+        unseen: No part of an answer came, over a connection that may have been dead before: ask again at once.
     """
 
-    def __init__(self, cause: Cause, message: str, *, code: int | None = None) -> None:
+    def __init__(self, cause: Cause, message: str, *, code: int | None = None, unseen: bool = False) -> None:
         super().__init__(message)
         self.cause: Cause = cause
         self.code = code
+        self.unseen = unseen
 
 
 def transport_error(
@@ -166,6 +168,12 @@ def transport_error(
     error = kind(str(reason), request=request)
     error.__cause__ = reason
     return error
+
+
+def unseen(error: httpx.TransportError) -> bool:
+    """Tell whether the carrier itself may ask once more: the server has hardly seen the request."""
+    reason = error.__cause__
+    return isinstance(reason, CarrierError) and reason.unseen and error.request.method in ("GET", "HEAD", "OPTIONS")
 
 
 def cause_of(error: httpx.TransportError) -> Cause:
@@ -204,8 +212,10 @@ def _cause_of_system(error: BaseException) -> Cause | None:
             return "dns"
         case ConnectionRefusedError():
             return "refused"
-        case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
+        case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError() | ssl.SSLEOFError():
             return "reset"
+        case Exception() if type(error).__name__ in ("EndOfStream", "BrokenResourceError"):
+            return "reset"  # anyio's, under httpx
         case _:
             return None
 

@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import errno
 import os
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
@@ -37,13 +38,14 @@ from mirrorhub.http.carrier import (
     origin_of,
     timeouts_of,
     transport_error,
+    unseen,
 )
 
 STREAMS = 64  # requests of one lane that libcurl knows of at a time
 # Before a server has told its stream limit, libcurl assumes 100; what comes above the real one is refused, and libcurl
 # gives up the whole connection for it. So the first few go ahead, and the others follow the first answer.
 COLD_STREAMS = 4
-REFUSALS = 3
+ATTEMPTS = 4  # at a request that the server hardly saw
 HTTP1_CONNECTIONS = 6  # of one lane, where the server does not speak HTTP/2
 QUEUE_BYTES = 512 << 10  # of one body, read from the network but not by the caller
 IDLE_S = 15.0  # after which an unused lane closes its connection
@@ -173,29 +175,22 @@ class _Lane:
 
     async def send(self, request: httpx.Request, lines: list[bytes], body: bytes) -> httpx.Response:
         self._users += 1
+        file: contextlib.AbstractAsyncContextManager[object] = contextlib.nullcontext()
         try:
-            return await self._attempt(request, lines, body)
-        except httpx.ReadError as error:
-            if not _refused(error):
-                raise
-            return await self._in_file(request, lines, body)
+            for _ in range(ATTEMPTS - 1):
+                try:
+                    async with file:
+                        return await self._attempt(request, lines, body)
+                except httpx.TransportError as error:
+                    if not unseen(error):
+                        raise
+                    if _refused(error):
+                        file = self._file  # one by one: with the first answer libcurl knows the limit
+            async with file:
+                return await self._attempt(request, lines, body)
         finally:
             self._users -= 1
             self._used_at = self.loop.time()
-
-    async def _in_file(self, request: httpx.Request, lines: list[bytes], body: bytes) -> httpx.Response:
-        """Ask again, after those that were refused before: with the first answer libcurl knows the limit.
-
-        The server refused the stream because it came too early, and by HTTP/2's rules did not look at it.
-        """
-        async with self._file:
-            for _ in range(REFUSALS):
-                try:
-                    return await self._attempt(request, lines, body)
-                except httpx.ReadError as error:
-                    if not _refused(error):
-                        raise
-            return await self._attempt(request, lines, body)
 
     async def _attempt(self, request: httpx.Request, lines: list[bytes], body: bytes) -> httpx.Response:
         await self._take_slot(request)
@@ -406,7 +401,8 @@ class _Transfer(httpx.AsyncByteStream):
         self._wake()
 
     def look_for_connection(self) -> None:
-        if self._curl is None or not _number(self._curl, CurlInfo.PRETRANSFER_TIME_T):
+        # A failed transfer gets this time too, in the end.
+        if self._curl is None or self._over() or not _number(self._curl, CurlInfo.PRETRANSFER_TIME_T):
             return
         self.connected = True
         self._extensions = _connection_facts(self._curl, self._lane.origin.scheme)
@@ -468,8 +464,6 @@ class _Transfer(httpx.AsyncByteStream):
             )
         elif not self._head.complete or self._received < self._head.expected(self._request.method):
             self._error = self._short_body()
-        if self._curl is not None and not self.connected:
-            self.look_for_connection()
         self._done = True
         curl, self._curl = self._curl, None
         if curl is not None:
@@ -483,6 +477,9 @@ class _Transfer(httpx.AsyncByteStream):
             self.look_for_connection()
         self._lane.greeted(http2=self._head.http_version == b"HTTP/2")
         self._wake()
+
+    def _over(self) -> bool:
+        return self._future is None or self._future.done()
 
     def _touch(self, size: int) -> None:
         self._lane.heard(size)
@@ -517,13 +514,15 @@ class _Transfer(httpx.AsyncByteStream):
 
     def _translate(self, error: CurlError) -> httpx.TransportError:
         assert self._curl is not None
-        code = int(error.code)
+        code, message = int(error.code), _message_of(error)
         if code == CurlECode.PARTIAL_FILE:
             failed = self._short_body()
         else:
-            kind, cause = _kind_of(code, self._curl, self._lane.origin, connected=self.connected)
-            words = _words(code, self._curl, self._lane.origin, _message_of(error))
-            failed = transport_error(kind, CarrierError(cause, words, code=code), self._request)
+            kind, cause = _kind_of(code, self._curl, self._lane.origin, message, connected=self.connected)
+            words = _words(code, self._curl, self._lane.origin, message)
+            stood_before = _number(self._curl, CurlInfo.NUM_CONNECTS) == 0
+            again = code in _BROKEN and stood_before and self._head.status == 0
+            failed = transport_error(kind, CarrierError(cause, words, code=code, unseen=again), self._request)
         assert failed.__cause__ is not None
         failed.__cause__.__cause__ = error
         return failed
@@ -659,8 +658,13 @@ _TIMEOUTS: dict[str, tuple[type[httpx.TransportError], str]] = {
     "read": (httpx.ReadTimeout, "no byte from"),
 }
 
+# A connection that stood idle may be dead, which shows only when it is used. libcurl asks again by itself for some of
+# these; where it gives up, all it says is "giving up".
+_BROKEN = (CurlECode.HTTP2, CurlECode.SEND_ERROR, CurlECode.RECV_ERROR, CurlECode.GOT_NOTHING)
+
+_BROKEN_OFF = re.compile("reset|abruptly|SSL_ERROR_SYSCALL|unexpected eof", re.IGNORECASE)  # in a TLS handshake
 _KINDS: dict[int, tuple[type[httpx.TransportError], Cause]] = {
-    CurlECode.UNSUPPORTED_PROTOCOL: (httpx.UnsupportedProtocol, "other"),
+    CurlECode.UNSUPPORTED_PROTOCOL: (httpx.RemoteProtocolError, "protocol"),  # the server's: ours was checked before
     CurlECode.URL_MALFORMAT: (httpx.LocalProtocolError, "other"),
     CurlECode.COULDNT_RESOLVE_PROXY: (httpx.ProxyError, "proxy"),
     CurlECode.COULDNT_RESOLVE_HOST: (httpx.ConnectError, "dns"),
@@ -677,39 +681,42 @@ _KINDS: dict[int, tuple[type[httpx.TransportError], Cause]] = {
 }
 
 
-def _kind_of(code: int, curl: Curl, origin: Origin, *, connected: bool) -> tuple[type[httpx.TransportError], Cause]:
+def _kind_of(
+    code: int, curl: Curl, origin: Origin, message: str, *, connected: bool
+) -> tuple[type[httpx.TransportError], Cause]:
     if code == CurlECode.OPERATION_TIMEDOUT:
         return (httpx.ReadTimeout if connected else httpx.ConnectTimeout), "timeout"
     if not connected and origin.proxy and code in (CurlECode.COULDNT_CONNECT, CurlECode.RECV_ERROR):
         return httpx.ProxyError, "proxy"
-    if code in (CurlECode.COULDNT_CONNECT, CurlECode.SSL_CONNECT_ERROR):
-        otherwise: Cause = "protocol" if code == CurlECode.SSL_CONNECT_ERROR else "other"
-        return httpx.ConnectError, _cause_of_errno(_number(curl, CurlInfo.OS_ERRNO), otherwise)
+    if code == CurlECode.COULDNT_CONNECT:
+        return httpx.ConnectError, _cause_of_errno(_number(curl, CurlInfo.OS_ERRNO))
+    if code == CurlECode.SSL_CONNECT_ERROR:
+        return httpx.ConnectError, "reset" if _BROKEN_OFF.search(message) else "protocol"
     if code in _KINDS:
         return _KINDS[code]
     return (httpx.ReadError if connected else httpx.ConnectError), "other"
 
 
-def _cause_of_errno(number: int, otherwise: Cause) -> Cause:
+def _cause_of_errno(number: int) -> Cause:
     causes: dict[int, Cause] = {
         errno.ECONNREFUSED: "refused",
         errno.ETIMEDOUT: "timeout",
         errno.ECONNRESET: "reset",
         errno.EPIPE: "reset",
     }
-    return causes.get(number, otherwise)
+    return causes.get(number, "other")
 
 
 def _words(code: int, curl: Curl, origin: Origin, message: str) -> str:
     if code != CurlECode.PEER_FAILED_VERIFICATION:
         return f"{origin}: {message}"
-    verdict = _number(curl, CurlInfo.SSL_VERIFYRESULT)
-    if not verdict and "match" in message:
-        verdict = _X509_HOSTNAME_MISMATCH  # libcurl compares names itself, after the chain was found good
+    # libcurl compares names itself, before it asks for the verdict on the chain.
+    other_host = "subject name" in message or "common name" in message
+    verdict = _X509_HOSTNAME_MISMATCH if other_host else _number(curl, CurlInfo.SSL_VERIFYRESULT)
     return f"{origin}: {certificate_words(verdict, origin.host, message)}"
 
 
-def _refused(error: httpx.ReadError) -> bool:
+def _refused(error: httpx.TransportError) -> bool:
     # Its text is all that libcurl tells: it tried again by itself, each time on a new connection, as impatiently.
     return "before giving up" in str(error)
 
@@ -717,7 +724,7 @@ def _refused(error: httpx.ReadError) -> bool:
 def _message_of(error: CurlError) -> str:
     """Take libcurl's own sentence out of curl_cffi's."""
     text = str(error).partition("curl: ")[2].partition(". See https://")[0]
-    return text.partition(") ")[2] or str(error)
+    return text.partition(") ")[2] or f"libcurl error {int(error.code)}"
 
 
 # -- the end of the process, and forks

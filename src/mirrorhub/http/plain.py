@@ -30,6 +30,7 @@ from mirrorhub.http.carrier import (
     origin_of,
     timeouts_of,
     transport_error,
+    unseen,
 )
 
 LIMITS = httpx.Limits(max_connections=6, max_keepalive_connections=6, keepalive_expiry=15.0)
@@ -59,7 +60,13 @@ class PlainTransport(httpx.AsyncBaseTransport):
             httpx.TransportError: In its usual kinds; `cause_of` says why.
         """
         check_headers(request)
-        return await self._line_for(origin_of(request, self._route)).send(request)
+        origin = origin_of(request, self._route)
+        try:
+            return await self._line_for(origin).send(request)
+        except httpx.TransportError as error:
+            if not unseen(error):
+                raise
+        return await self._line_for(origin).send(request)
 
     async def aclose(self) -> None:
         """Close every connection; what was running fails."""
@@ -115,7 +122,7 @@ class _Line:
             response = await self.guarded(work, watch.patience_s)
         except FAILURES as error:
             await self.leave(unhurt=False)
-            failed = self.translated(error, request, connected=watch.connected)
+            failed = self.translated(error, request, connected=watch.connected, reused=watch.reused)
             raise failed from failed.__cause__
         except BaseException:
             await self.leave(unhurt=False)
@@ -167,10 +174,12 @@ class _Line:
             async with asyncio.timeout(CLOSE_S):
                 await self._inner.aclose()
 
-    def translated(self, error: Exception, request: httpx.Request, *, connected: bool) -> httpx.TransportError:
+    def translated(
+        self, error: Exception, request: httpx.Request, *, connected: bool, reused: bool = False
+    ) -> httpx.TransportError:
         """Say the same thing as the other carrier would, with the cause where `cause_of` finds it."""
         kind, cause, words = self._told(error, connected=connected)
-        reason = CarrierError(cause, f"{self.origin}: {words}")
+        reason = CarrierError(cause, f"{self.origin}: {words}", unseen=reused and cause == "reset")
         reason.__cause__ = error
         return transport_error(kind, reason, request)
 
@@ -274,6 +283,10 @@ class _Connecting:
         if self.connected:
             return _sum(self._limits, "write", "read")
         return _sum(self._limits, "pool", "connect", "connect")  # once for TCP and once for TLS
+
+    @property
+    def reused(self) -> bool:
+        return self.connected and self._started_at is None
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
         now = asyncio.get_running_loop().time()

@@ -122,15 +122,7 @@ async def _install(wheel: Wheel, folder: Path, limit_s: float) -> Path:
     requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
     target = folder / "wheel"
     command = _command(requirements, target, wheel)
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        cwd=folder,
-    )
+    process = _start(command, folder)
     waiting = asyncio.ensure_future(asyncio.to_thread(process.communicate))
     try:
         output, _ = await asyncio.wait_for(asyncio.shield(waiting), limit_s)
@@ -143,6 +135,22 @@ async def _install(wheel: Wheel, folder: Path, limit_s: float) -> Path:
     if process.returncode != 0:
         raise Failure(Fault.INSTALLER, f"{_name(command)} failed: {_reason(output)}")
     return next(target.glob("*.whl"), target)
+
+
+def _start(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Start the installer with the user's environment: it holds the user's index, proxy and certificates.
+
+    Not asyncio's subprocesses: a selector loop has none on Windows.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=folder,
+    )
 
 
 def _command(requirements: Path, target: Path, wheel: Wheel) -> list[str]:

@@ -41,7 +41,7 @@ class HuggingFaceStore:
         return self._notes.read(_commit(manifest))
 
     def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
-        """Bring checked files into `blobs`, their links into the snapshot, and the commit into `refs`, in this order."""
+        """Bring checked files into `blobs`, then their links into the snapshot."""
         target = self.place(manifest)
         if self._links_work():
             blobs = self._to_blobs(manifest, places)

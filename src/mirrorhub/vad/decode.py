@@ -24,6 +24,7 @@ _CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,asf,avi,flv,amr,caf,mpeg,mpegts,ogg,wav,aiff,ac3,eac3,wv,ape,tta"
 )
 _INSTALL = 'pip install "mirrorhub[media]" reads m4a, mp4, webm and others'
+_HEAD = 1 << 16
 _RAW = "headerless samples must be passed as (samples, sample_rate)"
 
 
@@ -37,16 +38,18 @@ def open_stream(stream: IO[bytes], name: str) -> Source:
     Raises:
         AudioError: It is empty, or nothing here can read it.
     """
-    if not stream.seek(0, io.SEEK_END):
+    stream.seek(0, io.SEEK_END)
+    if not stream.tell():
         raise AudioError(f"{name}: is empty (0 bytes): record or download it again")
     import soundfile  # here: it loads a shared library, and an array needs none
 
-    stream.seek(0)
-    reader = _Reader(stream)
+    reader = _Reader(stream, name)
     try:
         file = soundfile.SoundFile(reader)
+        if not file.frames and file.format == "WAV":
+            file = _without_length(file, reader)
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
-        logger.debug("%s: libsndfile: %s", name, error)
+        reader.check()
         said = str(getattr(error, "error_string", error)).rstrip(". \n")
         return _open_media(stream, name, f"libsndfile: {said}")
     if file.channels > MOST_CHANNELS:
@@ -58,28 +61,54 @@ class _Reader(io.RawIOBase):
     """A stream for libsndfile: nameless, since soundfile would judge the content by the name's ending, and quiet.
 
     Attributes:
-        failure: What went wrong while reading. It cannot be raised through a C library, so it waits here.
+        start: Where in the stream the file begins.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.failure: Exception | None = None
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self.start = 0
         self._stream = stream
+        self._name = name
+        self._failure: Exception | None = None
+        stream.seek(0)
+
+    def check(self) -> None:
+        """Raise what went wrong while reading; it cannot be raised through a C library."""
+        if self._failure:
+            raise AudioError(f"{self._name}: cannot be read ({self._failure}): open it anew") from self._failure
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         try:
             data = self._stream.read(len(view))
         except (OSError, ValueError) as error:
-            self.failure = error
+            self._failure = error
             return 0
         view[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._stream.seek(offset, whence)
+        self._stream.seek(offset + (self.start if whence == io.SEEK_SET else 0), whence)
+        return self.tell()
 
     def tell(self) -> int:
-        return self._stream.tell()
+        return self._stream.tell() - self.start
+
+
+def _without_length(file: soundfile.SoundFile, reader: _Reader) -> soundfile.SoundFile:
+    """The file of a recorder that died before it wrote the length: its header says 0, the samples run to the end."""
+    import soundfile
+
+    reader.seek(0)
+    head = bytearray(_HEAD)
+    reader.readinto(head)
+    chunk = head.find(b"data\0\0\0\0")
+    if chunk < 0:
+        return file
+    reader.start = chunk + 8
+    reader.seek(0)
+    return soundfile.SoundFile(
+        reader, samplerate=file.samplerate, channels=file.channels, format="RAW", subtype=file.subtype, endian="LITTLE"
+    )
 
 
 def _sound_blocks(file: soundfile.SoundFile, reader: _Reader, name: str) -> Iterator[Floats]:
@@ -88,15 +117,15 @@ def _sound_blocks(file: soundfile.SoundFile, reader: _Reader, name: str) -> Iter
     done = 0
     with file:
         while True:
+            block = np.zeros((BLOCK // file.channels, file.channels), np.float32)
             try:
-                block = file.read(BLOCK // file.channels, dtype="float32", always_2d=True)
+                block = file.read(out=block)
             except soundfile.SoundFileError as error:
-                logger.warning(
-                    "%s: damaged after %.1f s, the rest is left out: %s", name, done / file.samplerate, error
-                )
+                seconds = done / file.samplerate
+                logger.warning("%s: damaged after about %.0f s, the rest is left out: %s", name, seconds, error)
+                yield block[: np.flatnonzero(block.any(axis=1)).max(initial=-1) + 1]
                 return
-            if reader.failure:
-                raise AudioError(f"{name}: cannot be read ({reader.failure}): open it anew") from reader.failure
+            reader.check()
             if not len(block):
                 return
             done += len(block)
@@ -113,8 +142,10 @@ def _open_media(stream: IO[bytes], name: str, why: str) -> Source:
         container = av.open(stream, options={"format_whitelist": _CONTAINERS})
         audio = container.streams.audio[0]
         rate, channels = audio.rate, audio.channels
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        reason = "it holds no audio" if isinstance(error, IndexError) else f"{why}; FFmpeg: {getattr(error, 'strerror', error)}"
+    except IndexError:
+        raise AudioError(f"{name}: holds no audio: choose a file with sound") from None
+    except (av.FFmpegError, ValueError) as error:
+        reason = f"{why}; FFmpeg: {getattr(error, 'strerror', error)}"
         raise AudioError(f"{name}: not audio that can be read ({reason}); {_RAW}") from error
     if not 1 <= channels <= MOST_CHANNELS:
         raise AudioError(f"{name}: has {channels} channels: convert it to mono")

@@ -100,8 +100,8 @@ def _filter_bank(frames: Floats) -> Floats:
     spectrum = np.fft.rfft(emphasised, _FFT).astype(np.complex64, copy=False)
     power = np.square(spectrum.real)
     power += np.square(spectrum.imag)
-    energy: Floats = _mel_weights() @ power.T
-    return np.log(np.maximum(energy, _FLOOR))
+    energy = np.concatenate([weights @ power[:, bins].T for bins, weights in _mel_weights()])
+    return np.log(np.maximum(energy, _FLOOR, out=energy))
 
 
 def _side_by_side(bands: Floats, count: int) -> Floats:
@@ -116,13 +116,22 @@ def _window() -> Floats:
 
 
 @functools.cache
-def _mel_weights() -> Floats:
-    """80 triangles, evenly spaced on the mel scale from 20 Hz to half the sample rate: [80, 257]."""
+def _mel_weights() -> tuple[tuple[slice, Floats], ...]:
+    """Triangles, evenly spaced on the mel scale from 20 Hz to half the sample rate, 20 at a time.
+
+    The 20 bands of a group need only some bins of the spectrum; the groups come with theirs.
+    """
     edges = np.linspace(_mel(20.0), _mel(SAMPLE_RATE / 2), BANDS + 2)
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    bins = _mel(np.arange(_FFT // 2) * (SAMPLE_RATE / _FFT))
-    weights = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre))
-    return np.pad(np.maximum(weights, 0), ((0, 0), (0, 1))).astype(np.float32)
+    mels = _mel(np.arange(_FFT // 2) * (SAMPLE_RATE / _FFT))
+    rise, fall = (mels - left) / (centre - left), (right - mels) / (right - centre)
+    weights = np.maximum(np.minimum(rise, fall), 0).astype(np.float32)
+    groups = []
+    for group in np.split(weights, 4):
+        used = np.flatnonzero(group.any(axis=0))
+        bins = slice(int(used[0]), int(used[-1]) + 1)
+        groups.append((bins, np.ascontiguousarray(group[:, bins])))
+    return tuple(groups)
 
 
 def _mel(frequency: npt.ArrayLike) -> Doubles:

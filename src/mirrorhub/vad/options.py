@@ -113,6 +113,8 @@ class Options:
 
 def _whole(name: str, value: object) -> int:
     low, high = _RANGES.get(name, (0, 10**9))
+    if isinstance(value, bool) and high > 1:
+        raise ConfigError(f"{name} must be a whole number, not {value!r}")
     try:
         whole = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)  # type: ignore[arg-type]
     except TypeError:

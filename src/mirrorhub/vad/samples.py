@@ -42,7 +42,10 @@ def source_of_array(samples: object, rate: object) -> Source:
     Raises:
         AudioError: The array holds something else than samples, or the rate is none.
     """
-    array = np.asarray(samples)
+    try:
+        array = np.asarray(samples)
+    except (ValueError, TypeError) as error:
+        raise AudioError(f"{type(samples).__name__}: is no array of samples ({error}); {_HOW}") from error
     name = f"array of {array.dtype}"
     if array.dtype.kind not in "fiu":
         raise AudioError(f"{name}: samples must be whole or floating-point numbers; {_HOW}")

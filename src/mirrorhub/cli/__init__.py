@@ -1,0 +1,66 @@
+"""The command line. The only place that prints, and the only one that turns errors into exit codes.
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | could not be fetched, or not be read |
+| 2 | wrong usage or configuration |
+| 3 | access denied |
+| 4 | not cached, and offline |
+| 5 | done in part |
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import click
+
+from mirrorhub import __version__
+from mirrorhub.cli.config import config
+from mirrorhub.cli.download import download
+from mirrorhub.cli.vad import vad
+from mirrorhub.cli.warmup import warmup
+from mirrorhub.errors import AccessDeniedError, ConfigError, MirrorHubError, NotCachedError
+
+_CODES: dict[type[MirrorHubError], int] = {ConfigError: 2, AccessDeniedError: 3, NotCachedError: 4}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mirrorhub")
+@click.option("-v", "--verbose", count=True, help="Say what is tried and why it is left; twice for every request.")
+def cli(verbose: int) -> None:
+    """Bring models to disk through whatever endpoint works, and find speech with FSMN-VAD."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mirrorhub").setLevel(level)
+
+
+for command in (download, vad, warmup, config):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="mirrorhub", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. What has come stays on disk; the next call goes on there.", err=True)
+        return 130
+    except MirrorHubError as error:
+        click.echo(f"mirrorhub: {error}", err=True)
+        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
+    except TypeError as error:
+        # An option of the detector that does not exist: the message lists the known ones.
+        click.echo(f"mirrorhub: {error}", err=True)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""A chain of mirrors of which few work: the right bytes come, and nothing wrong is ever seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from mirrorhub import fetch
+from mirrorhub.errors import IntegrityError, ResolutionError
+from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import Alter, HangBeforeAnswer, HangOnAccept, RefuseConnection
+from tests.fakehub.repo import sample_bytes
+
+FILES = {
+    "config.json": b'{"a": 1}',
+    "empty.txt": b"",
+    "sub/tokens.txt": sample_bytes("tokens", 40_000),
+    "model.bin": sample_bytes("model", 3_000_000),
+}
+HUBS = ("modelscope", "huggingface")
+
+
+def repos() -> list[Repo]:
+    """The same files on both kinds of hub."""
+    return [Repo(hub, "org/name", FILES) for hub in HUBS]
+
+
+@pytest.fixture
+def four() -> Iterator[list[FakeHub]]:
+    """One that refuses, one that hangs, one that alters, one that is good."""
+    faults = [[RefuseConnection()], [HangBeforeAnswer()], [Alter()], []]
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(FakeHub(repos(), fault, name=name, token="secret"))
+            for name, fault in zip("rhag", faults, strict=True)
+        ]
+
+
+def written(root: Path) -> dict[str, bytes]:
+    """Every published file below a directory, our own notes left out."""
+    files = (path for path in root.rglob("*") if path.is_file() and ".mirrorhub" not in path.parts)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("hub", HUBS)
+def test_only_the_last_of_four_works(four: list[FakeHub], carrier: str, hub: str) -> None:
+    """Refused, hung and altered endpoints cost little, and the good one's bytes are published."""
+    started = time.monotonic()
+    snapshot = fetch("org/name", hub=hub, endpoints=[hub.url for hub in four])
+    elapsed = time.monotonic() - started
+    assert written(snapshot.path) == FILES
+    assert all(len(endpoint.log.connections) <= 1 for endpoint in four)
+    assert not any(endpoint.log.heads for endpoint in four)
+    assert {attempt.endpoint for attempt in snapshot.attempts} == {endpoint.url for endpoint in four}
+    # The silent one is overtaken after a second and asked no more: not once per file.
+    assert elapsed < 3.0
+
+
+def test_altered_bytes_everywhere(carrier: str, tmp_path: Path) -> None:
+    """When nobody has the right bytes the error says who gave what, and nothing is published."""
+    with (
+        FakeHub(repos(), [Alter()], name="a") as one,
+        FakeHub(repos(), [Alter(offset=7)], name="b") as other,
+        pytest.raises(IntegrityError) as caught,
+    ):
+        fetch("org/name", endpoints=[one.url, other.url], allow_patterns="model.bin")
+    assert caught.value.file == "model.bin"
+    assert set(caught.value.actual) == {one.url, other.url}
+    assert not list((tmp_path / "ms").rglob("model.bin"))
+
+
+def test_a_token_goes_to_nobody_it_is_not_for(four: list[FakeHub], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token in the environment is sent to none of the endpoints that the user named as mirrors."""
+    monkeypatch.setenv("MODELSCOPE_API_TOKEN", "secret")
+    fetch("org/name", endpoints=[hub.url for hub in four], token="secret")
+    assert [hub.log.tokens_seen() for hub in four] == [set()] * 4
+
+
+def test_a_token_goes_to_the_one_endpoint_it_was_given_with() -> None:
+    """An explicit token opens a private repository at the only endpoint of the call."""
+    with FakeHub([Repo("modelscope", "org/name", FILES, private=True)], token="secret") as hub:
+        assert written(fetch("org/name", endpoints=hub.url, token="secret").path) == FILES
+        assert hub.log.tokens_seen()
+
+
+def test_nobody_listens() -> None:
+    """A chain that refuses ends in one error with every attempt, the endpoint first."""
+    with FakeHub(repos(), [RefuseConnection()]) as hub, pytest.raises(ResolutionError) as caught:
+        fetch("org/name", endpoints=hub.url, timeout=1)
+    assert caught.value.attempts
+    assert f"{hub.url}: listing: " in str(caught.value)
+
+
+def test_tls_that_never_answers(carrier: str) -> None:
+    """An endpoint that accepts and then says nothing is overtaken."""
+    with FakeHub(repos(), [HangOnAccept()], name="h") as silent, FakeHub(repos(), name="g") as good:
+        started = time.monotonic()
+        snapshot = fetch("org/name", endpoints=[silent.url, good.url])
+        assert time.monotonic() - started < 2.0
+        assert written(snapshot.path) == FILES

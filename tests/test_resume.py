@@ -1,0 +1,163 @@
+"""What was fetched stays fetched: after a kill, from another endpoint, in another process; and many at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from mirrorhub import fetch
+from mirrorhub.errors import TransferError
+from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import (
+    Alter,
+    HangInBody,
+    RangeIgnored,
+    RangeRefused,
+    Reset,
+    Status,
+    Truncate,
+    WrongContentRange,
+)
+from tests.fakehub.repo import sample_bytes
+from tests.fakehub.rules import Rule
+
+BIG = sample_bytes("big", 4_000_000)
+FILES = {"a.json": b"{}", "b.bin": sample_bytes("b", 600_000), "model.bin": BIG}
+PROGRAM = """
+import json, sys
+from mirrorhub import fetch, close
+
+class Told:
+    count = 0
+    def __init__(self, name, size):
+        self.name = name
+    def update(self, n):
+        if self.name == "model.bin":
+            Told.count += n
+            if Told.count >= 2_000_000:
+                print("two million", flush=True)
+                Told.count = 0
+    def end(self):
+        pass
+
+snapshot = fetch("org/name", endpoints=sys.argv[1:], progress_callbacks=[Told])
+close()
+print(json.dumps([str(snapshot.path), sum(report.reused for report in snapshot.reports)]))
+"""
+
+
+def repo() -> Repo:
+    """The files on a ModelScope hub."""
+    return Repo("modelscope", "org/name", FILES)
+
+
+def start(*urls: str) -> subprocess.Popen[str]:
+    """Start another process that fetches."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", PROGRAM, *urls], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def result(process: subprocess.Popen[str]) -> tuple[str, int]:
+    """Wait for another process; return the path it got and the bytes it found on disk."""
+    output, errors = process.communicate(timeout=50)
+    assert (process.returncode, errors) == (0, "")
+    path, reused = json.loads(output.splitlines()[-1])
+    return path, reused
+
+
+def contents(path: Path) -> Mapping[str, bytes]:
+    """The files of a snapshot."""
+    return {name: (path / name).read_bytes() for name in FILES}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_killed_in_the_middle_and_another_endpoint_next_time(tmp_path: Path) -> None:
+    """After kill -9 the next process takes up, from another endpoint, what was on disk: nothing is fetched twice."""
+    with FakeHub([repo()], [Rule(HangInBody(after_bytes=2_000_000), "model.bin")], name="a") as first:
+        process = start(first.url)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "two million\n"
+        partial = tmp_path / "ms" / "models" / "org--name" / ".mirrorhub" / "partial"
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+        on_disk = sum(file.stat().st_size for file in partial.glob("*/data"))
+    with FakeHub([repo()], name="b") as second:
+        path, reused = result(start(second.url))
+    assert contents(Path(path)) == FILES
+    assert reused >= on_disk > 0
+    assert second.log.bytes_sent_by_file()["model.bin"] <= len(BIG) - 1_500_000
+    # What was whole and checked before the kill is not asked for again at all.
+    assert not second.log.requests(file="b.bin")
+
+
+def test_four_processes_at_once() -> None:
+    """Each byte is fetched once, and all four get the same path."""
+    with FakeHub([repo()]) as hub:
+        processes = [start(hub.url) for _ in range(4)]
+        paths = {result(process)[0] for process in processes}
+        assert hub.log.bytes_sent_by_file() == {name: len(data) for name, data in FILES.items()}
+    assert len(paths) == 1
+    assert contents(Path(paths.pop())) == FILES
+
+
+@pytest.mark.parametrize("fault", [Reset(after_bytes=1_000_000), Truncate(to=1_500_000)], ids=["reset", "truncated"])
+def test_broken_off_at_one_endpoint(carrier: str, fault: Reset | Truncate) -> None:
+    """A body that breaks off goes on at the next endpoint where it stopped."""
+    with FakeHub([repo()], [Rule(fault, "model.bin")], name="a") as bad, FakeHub([repo()], name="b") as good:
+        snapshot = fetch("org/name", endpoints=[bad.url, good.url])
+        sent = good.log.bytes_sent_by_file()["model.bin"]
+    assert contents(snapshot.path) == FILES
+    assert 0 < sent < len(BIG)
+
+
+def test_stalled_in_the_middle() -> None:
+    """A body that falls silent goes on at the next endpoint, long before the call's own end."""
+    with (
+        FakeHub([repo()], [Rule(HangInBody(after_bytes=1_000_000), "model.bin")], name="a") as bad,
+        FakeHub([repo()], name="b") as good,
+    ):
+        snapshot = fetch("org/name", endpoints=[bad.url, good.url])
+    assert contents(snapshot.path) == FILES
+    assert len(BIG) - good.log.bytes_sent_by_file()["model.bin"] >= 700_000
+
+
+@pytest.mark.parametrize(
+    "fault", [RangeIgnored(), RangeRefused(), RangeRefused(status=416), WrongContentRange()], ids=str
+)
+def test_an_endpoint_that_does_not_take_ranges(fault: RangeIgnored, carrier: str) -> None:
+    """A Range header that is ignored, refused or answered wrongly costs the bytes again, never the right ones."""
+    breaks = Rule(Truncate(to=1_000_000), "model.bin", times=1)
+    with FakeHub([repo()], [breaks, fault]) as hub:
+        snapshot = fetch("org/name", endpoints=hub.url)
+    assert contents(snapshot.path) == FILES
+
+
+def test_bytes_of_two_endpoints_that_do_not_fit() -> None:
+    """The endpoint that gave the wrong range is convicted, not the one that gave the rest."""
+    faults = [Rule(Alter(offset=5), "model.bin"), Rule(Truncate(to=1_000_000), "model.bin", times=1)]
+    with FakeHub([repo()], faults, name="a") as bad, FakeHub([repo()], name="b") as good:
+        snapshot = fetch("org/name", endpoints=[bad.url, good.url])
+    assert contents(snapshot.path) == FILES
+    wrong = {attempt.endpoint for attempt in snapshot.attempts if attempt.fault == "WRONG_DIGEST"}
+    assert wrong == {bad.url}
+
+
+def test_a_call_that_failed_leaves_its_bytes() -> None:
+    """What came before a failure is not fetched again by the next call."""
+    faults = [Rule(Truncate(to=3_000_000), "model.bin", times=1), Rule(Status(500), "model.bin", after=1)]
+    with FakeHub([repo()], faults) as hub:
+        with pytest.raises(TransferError):
+            fetch("org/name", endpoints=hub.url, timeout=2)
+        hub.set_faults()
+        hub.log.clear()
+        snapshot = fetch("org/name", endpoints=hub.url)
+    assert contents(snapshot.path) == FILES
+    assert sum(hub.log.bytes_sent_by_file().values()) <= 1_000_000
