@@ -2,7 +2,8 @@
 
     python benchmarks/oracle.py MODEL_DIR AUDIO_DIR ORACLE.json
 
-ORACLE.json holds under `sets`, by name, `params` (options) and `segments`: [start_ms, end_ms] by file name without ending.
+ORACLE.json holds `sets`; each has a name, `params` (options) and `segments`: [[start_ms, end_ms], ...] by file name
+without its ending.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from mirrorhub.errors import IntegrityError, ResolutionError
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import Alter, HangBeforeAnswer, HangOnAccept, RefuseConnection
 from tests.fakehub.repo import sample_bytes
+from tests.quick import quick
 
 FILES = {
     "config.json": b'{"a": 1}',
@@ -90,7 +91,7 @@ def test_a_token_goes_to_the_one_endpoint_it_was_given_with() -> None:
 def test_nobody_listens() -> None:
     """A chain that refuses ends in one error with every attempt, the endpoint first."""
     with FakeHub(repos(), [RefuseConnection()]) as hub, pytest.raises(ResolutionError) as caught:
-        fetch("org/name", endpoints=hub.url, timeout=1)
+        fetch("org/name", settings=quick(hub.url))
     assert caught.value.attempts
     assert f"{hub.url}: listing: " in str(caught.value)
 

@@ -44,6 +44,7 @@ VERDICTS: dict[Fault, Verdict] = {
     Fault.RESET: Verdict.AGAIN,
     Fault.PROTOCOL: Verdict.AGAIN,
     Fault.SHORT_BODY: Verdict.AGAIN,
+    Fault.ENCODED: Verdict.NEXT,
     Fault.BUSY: Verdict.AGAIN,
     Fault.SERVER_ERROR: Verdict.AGAIN,
     Fault.DNS: Verdict.OUT,
@@ -133,10 +134,11 @@ class Walk(Generic[Answer, Result]):
         ask: Opens the answer at an endpoint.
         use: Takes the answer in; a failure here counts like one of `ask`.
         discard: Lets go of an answer that came too late.
+        gained: How much has come of it, in bytes; more than before means that a lap was not in vain.
         vouched: The content is known by digest: no hub has the last word on whether it exists.
         given_up: Endpoints that are not asked again for this.
         failures: What went wrong so far.
-        fruitless: Laps since anything came.
+        fruitless: Laps in vain since something came.
     """
 
     subject: str
@@ -144,6 +146,7 @@ class Walk(Generic[Answer, Result]):
     ask: Callable[[Endpoint, Beat], Awaitable[Answer]]
     use: Callable[[Endpoint, Answer], Awaitable[Result]]
     discard: Callable[[Answer], Awaitable[None]]
+    gained: Callable[[], int]
     vouched: bool
     given_up: set[Endpoint] = field(default_factory=set)
     failures: list[tuple[Endpoint, Failure]] = field(default_factory=list)
@@ -203,6 +206,7 @@ class Chain:
         *,
         endpoints: Sequence[Endpoint] | None = None,
         discard: Callable[[Answer], Awaitable[None]] | None = None,
+        gained: Callable[[], int] = lambda: 0,
         vouched: bool = False,
         laps: int | None = None,
     ) -> Result:
@@ -215,7 +219,7 @@ class Chain:
         from tenacity import AsyncRetrying, retry_if_exception_type
 
         chosen = tuple(endpoints if endpoints is not None else self.endpoints)
-        walk = Walk(subject, chosen, ask, use, discard or _nothing, vouched)
+        walk = Walk(subject, chosen, ask, use, discard or _nothing, gained, vouched)
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_LapOver),
             wait=lambda state: self._pause(walk),
@@ -231,7 +235,7 @@ class Chain:
 
     async def _lap(self, walk: Walk[Answer, Result]) -> Result:
         """Ask everybody who may be asked, once."""
-        heard_before = self._heard_at
+        before = walk.gained()
         waiting = self._order(walk)
         while waiting and (first := await self._race(walk, waiting)):
             endpoint, answer = first
@@ -246,7 +250,7 @@ class Chain:
                 return result
             finally:
                 await walk.discard(answer)
-        walk.fruitless = 0 if self._heard_at > heard_before else walk.fruitless + 1
+        walk.fruitless = 0 if walk.gained() > before else walk.fruitless + 1
         raise _LapOver
 
     async def _race(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer] | None:

@@ -14,6 +14,7 @@ class Fault(Enum):
     RESET = "connection broken"
     PROTOCOL = "not understood"
     SHORT_BODY = "body shorter than listed"
+    ENCODED = "body is encoded"
     BUSY = "busy"
     SERVER_ERROR = "server error"
     DNS = "name not found"

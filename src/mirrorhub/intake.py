@@ -43,7 +43,11 @@ class Suspect:
 
 
 class Intake:
-    """Takes in the bytes of one file, whoever gives them."""
+    """Takes in the bytes of one file, whoever gives them.
+
+    Attributes:
+        furthest: The most bytes that were there at a time.
+    """
 
     def __init__(
         self, chain: Chain, pool: PartialPool, entry: FileEntry, progress: FileProgress, write: Writer
@@ -63,6 +67,7 @@ class Intake:
         self._hosts: dict[str, None] = {}
         self._reused = 0
         self._tries = 0
+        self.furthest = 0
 
     @property
     def held(self) -> int:
@@ -145,6 +150,7 @@ class Intake:
         if self._hasher is not None:
             self._hasher.update(chunk)
         self._gathered += chunk
+        self.furthest = max(self.furthest, self.held)
         self._given[self._source] = self._given.get(self._source, 0) + len(chunk)
         self._progress.update(len(chunk))
         if len(self._gathered) >= FLUSH:

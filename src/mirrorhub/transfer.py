@@ -81,6 +81,7 @@ class Transfer:
                 use=intake.take,
                 endpoints=self._pullers(entry),
                 discard=_close,
+                gained=lambda: intake.furthest,
                 vouched=entry.digest is not None,
             )
         except Hopeless as hopeless:

@@ -230,7 +230,7 @@ async def _identity(stream: Stream) -> Stream:
     if encoding in ("", "identity"):
         return stream
     await stream.aclose()
-    raise Failure(Fault.PROTOCOL, f"body is encoded as {encoding[:40]!r} although identity was asked for")
+    raise Failure(Fault.ENCODED, f"body is encoded as {encoding[:40]!r} although identity was asked for")
 
 
 def _target(url: httpx.URL, location: str) -> httpx.URL:

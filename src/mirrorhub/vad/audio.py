@@ -15,7 +15,7 @@ from mirrorhub.errors import AudioError
 from mirrorhub.vad.decode import open_stream
 from mirrorhub.vad.mix import resampled, to_mono
 from mirrorhub.vad.samples import Source, finite, source_of_array
-from mirrorhub.vad.weights import Floats
+from mirrorhub.vad.tensors import Floats
 
 if TYPE_CHECKING:
     import numpy.typing as npt

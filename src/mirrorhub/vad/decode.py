@@ -12,7 +12,7 @@ import numpy as np
 
 from mirrorhub.errors import AudioError
 from mirrorhub.vad.samples import BLOCK, MOST_CHANNELS, Source, checked_rate
-from mirrorhub.vad.weights import Floats
+from mirrorhub.vad.tensors import Floats
 
 if TYPE_CHECKING:
     import soundfile  # type: ignore[import-untyped]

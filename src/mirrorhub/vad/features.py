@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from mirrorhub.vad.weights import Floats
+from mirrorhub.vad.tensors import Floats
 
 Doubles = npt.NDArray[np.float64]
 
@@ -100,8 +100,9 @@ def _filter_bank(frames: Floats) -> Floats:
     spectrum = np.fft.rfft(emphasised, _FFT).astype(np.complex64, copy=False)
     power = np.square(spectrum.real)
     power += np.square(spectrum.imag)
-    energy = np.concatenate([weights @ power[:, bins].T for bins, weights in _mel_weights()])
-    return np.log(np.maximum(energy, _FLOOR, out=energy))
+    energy: Floats = np.concatenate([weights @ power[:, bins].T for bins, weights in _mel_weights()])
+    np.log(np.maximum(energy, _FLOOR, out=energy), out=energy)
+    return energy
 
 
 def _side_by_side(bands: Floats, count: int) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from mirrorhub.vad.features import SAMPLE_RATE
-from mirrorhub.vad.weights import Floats
+from mirrorhub.vad.tensors import Floats
 
 _MIRRORED = -0.5  # correlation from which a channel counts as turned over
 

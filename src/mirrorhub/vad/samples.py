@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorhub.errors import AudioError
-from mirrorhub.vad.weights import Floats
+from mirrorhub.vad.tensors import Floats
 
-BLOCK = 1 << 17  # samples of all channels together, 8 s of the usual kind
+BLOCK = 128_000  # samples of all channels together, 8 s of the usual kind
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 1000, 768_000, 64
 
 _LOUDEST = 1e10  # still leaves room in float32 for the square of 32768 times it

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mirrorhub.vad.features import FRAME_SHIFT_MS, FeatureState, compute_features, initial_features
-from mirrorhub.vad.weights import LAYERS, MEMORY, TAPS, Floats, Weights
+from mirrorhub.vad.tensors import Floats
+from mirrorhub.vad.weights import LAYERS, MEMORY, TAPS, Weights
 
 _LARGEST = 1 << 24
 

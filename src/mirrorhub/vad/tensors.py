@@ -1,0 +1,150 @@
+"""Read tensors from a file that PyTorch saved. Nothing in it is run: its pickle may name three things, no more.
+
+The file is a zip with one pickle, which describes the tensors, and one member per tensor with its bytes.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from mirrorhub.errors import WeightsError
+
+Floats = npt.NDArray[np.float32]
+
+MAX_TEXT = 1 << 20
+FETCH_AGAIN = "delete the file and fetch the model again"
+
+
+def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
+    """Read some tensors of a file that PyTorch saved.
+
+    Args:
+        path: The file.
+        shapes: The tensors that are wanted and the shapes that they must have; others are left alone.
+
+    Returns:
+        Finite float32 arrays.
+
+    Raises:
+        WeightsError: The file is damaged, is not PyTorch's, lacks a tensor, or wants to run something.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            described, tensor_root = _read_description(path, archive)
+            return {
+                name: _read_tensor(path, archive, tensor_root, described.get(name), shape)
+                for name, shape in shapes.items()
+            }
+    # zipfile says NotImplementedError and RuntimeError for methods and encryption that it does not know.
+    except (zipfile.BadZipFile, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise WeightsError(f"{path}: is truncated or damaged ({error}); {FETCH_AGAIN}") from error
+
+
+def refuse(path: Path, reason: str) -> NoReturn:
+    """Say what is wrong with a file of the model, and what to do."""
+    raise WeightsError(f"{path}: {reason}; {FETCH_AGAIN}")
+
+
+def _read_description(path: Path, archive: zipfile.ZipFile) -> tuple[Mapping[str, object], str]:
+    members = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+    if len(members) != 1:
+        refuse(path, "is not a PyTorch file")
+    root = members[0].removesuffix("data.pkl")
+    if archive.getinfo(members[0]).file_size > MAX_TEXT:
+        refuse(path, f"{members[0]} is far too large")
+    if f"{root}byteorder" in archive.namelist() and _member(archive, f"{root}byteorder", 6) != b"little":
+        refuse(path, "is not in little-endian order")
+    with archive.open(members[0]) as stream:
+        described = _Unpickler(stream, path).described()
+    return described, f"{root}data/"
+
+
+def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
+    """The bytes of a member that must have this size; a larger one is never unpacked."""
+    if archive.getinfo(name).file_size != size:
+        raise zipfile.BadZipFile(f"{name} has {archive.getinfo(name).file_size} bytes instead of {size}")
+    return archive.read(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def _read_tensor(path: Path, archive: zipfile.ZipFile, root: str, tensor: object, shape: tuple[int, ...]) -> Floats:
+    if not isinstance(tensor, _Tensor) or tensor.shape != shape or len(tensor.strides) != len(shape):
+        refuse(path, f"lacks a tensor of shape {shape}: not the 16 kHz FSMN-VAD model")
+    count = int(np.prod(shape))
+    last = tensor.offset + sum((size - 1) * stride for size, stride in zip(shape, tensor.strides, strict=True))
+    if tensor.storage.count != count or min(tensor.offset, *tensor.strides) < 0 or last >= count:
+        refuse(path, f"a tensor of shape {shape} reaches beyond its bytes")
+    flat = np.frombuffer(_member(archive, root + tensor.storage.name, count * 4), dtype="<f4")[tensor.offset :]
+    strides = tuple(stride * 4 for stride in tensor.strides)
+    values = np.ascontiguousarray(np.lib.stride_tricks.as_strided(flat, shape, strides), dtype=np.float32)
+    if not np.isfinite(values).all():
+        refuse(path, f"a tensor of shape {shape} holds numbers that are not finite")
+    return values
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows an ordered dictionary, the rebuilding of a tensor and float storage; refuses every other name."""
+
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        super().__init__(stream)
+        self._path = path
+
+    def described(self) -> Mapping[str, object]:
+        try:
+            described = self.load()
+        except WeightsError:
+            raise
+        except Exception as error:  # a damaged pickle may raise anything, says the module's own documentation
+            raise WeightsError(f"{self._path}: its pickle is damaged ({error}); {FETCH_AGAIN}") from error
+        if not isinstance(described, dict):
+            refuse(self._path, "does not hold a dictionary of tensors")
+        return described
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): _describe_tensor,
+            ("torch", "FloatStorage"): "FloatStorage",
+        }
+        if (module, name) not in known:
+            raise WeightsError(
+                f"{self._path}: its pickle asks for {module}.{name}, which no model needs, and nothing of it was run; "
+                "do not use this file"
+            )
+        return known[module, name]
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        match pid:
+            case ("storage", "FloatStorage", str(name), str(), int(count)):
+                return _Storage(name, count)
+        return refuse(self._path, "holds tensors of another type than float32")
+
+
+def _describe_tensor(*description: object) -> _Tensor:
+    match description:
+        case (_Storage() as storage, int(offset), tuple(shape), tuple(strides), *_):
+            if all(isinstance(number, int) for number in (*shape, *strides)):
+                return _Tensor(storage, offset, shape, strides)
+    raise pickle.UnpicklingError("a tensor is not described by numbers")
