@@ -6,6 +6,7 @@ import importlib
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +88,8 @@ class _Reader(io.RawIOBase):
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._stream.seek(offset + (self.start if whence == io.SEEK_SET else 0), whence)
+        with suppress(OSError, ValueError):  # to nowhere, in a damaged file: libsndfile compares what comes back
+            self._stream.seek(offset + (self.start if whence == io.SEEK_SET else 0), whence)
         return self.tell()
 
     def tell(self) -> int:
@@ -144,7 +146,7 @@ def _open_media(stream: IO[bytes], name: str, why: str) -> Source:
         rate, channels = audio.rate, audio.channels
     except IndexError:
         raise AudioError(f"{name}: holds no audio: choose a file with sound") from None
-    except (av.FFmpegError, ValueError) as error:
+    except (av.FFmpegError, AttributeError, ValueError) as error:  # no such attribute: a codec that it does not know
         reason = f"{why}; FFmpeg: {getattr(error, 'strerror', error)}"
         raise AudioError(f"{name}: not audio that can be read ({reason}); {_RAW}") from error
     if not 1 <= channels <= MOST_CHANNELS:

@@ -5,13 +5,15 @@ The file is a zip with one pickle, which describes the tensors, and one member p
 
 from __future__ import annotations
 
+import io
 import pickle
+import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,7 @@ from mirrorhub.errors import WeightsError
 Floats = npt.NDArray[np.float32]
 
 MAX_TEXT = 1 << 20
+_MAX_FILE = 1 << 26
 FETCH_AGAIN = "delete the file and fetch the model again"
 
 
@@ -37,6 +40,8 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
     Raises:
         WeightsError: The file is damaged, is not PyTorch's, lacks a tensor, or wants to run something.
     """
+    if path.stat().st_size > _MAX_FILE:
+        refuse(path, "is far too large")
     try:
         with zipfile.ZipFile(path) as archive:
             described, tensor_root = _read_description(path, archive)
@@ -44,8 +49,10 @@ def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
                 name: _read_tensor(path, archive, tensor_root, described.get(name), shape)
                 for name, shape in shapes.items()
             }
-    # zipfile says NotImplementedError and RuntimeError for methods and encryption that it does not know.
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+    except WeightsError:
+        raise
+    # KeyError is a missing member, RuntimeError encryption; the last two are what damaged directories give.
+    except (zipfile.BadZipFile, OSError, EOFError, KeyError, RuntimeError, struct.error, ValueError) as error:
         raise WeightsError(f"{path}: is truncated or damaged ({error}); {FETCH_AGAIN}") from error
 
 
@@ -59,20 +66,17 @@ def _read_description(path: Path, archive: zipfile.ZipFile) -> tuple[Mapping[str
     if len(members) != 1:
         refuse(path, "is not a PyTorch file")
     root = members[0].removesuffix("data.pkl")
-    if archive.getinfo(members[0]).file_size > MAX_TEXT:
-        refuse(path, f"{members[0]} is far too large")
-    if f"{root}byteorder" in archive.namelist() and _member(archive, f"{root}byteorder", 6) != b"little":
+    if f"{root}byteorder" in archive.namelist() and _member(archive, f"{root}byteorder", MAX_TEXT) != b"little":
         refuse(path, "is not in little-endian order")
-    with archive.open(members[0]) as stream:
-        described = _Unpickler(stream, path).described()
-    return described, f"{root}data/"
+    return _Unpickler(_member(archive, members[0], MAX_TEXT), path).described(), f"{root}data/"
 
 
-def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
-    """The bytes of a member that must have this size; a larger one is never unpacked."""
-    if archive.getinfo(name).file_size != size:
-        raise zipfile.BadZipFile(f"{name} has {archive.getinfo(name).file_size} bytes instead of {size}")
-    return archive.read(name)
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """The bytes of a member. PyTorch never packs them, so nothing here can unpack to more than there is."""
+    member = archive.getinfo(name)
+    if member.file_size > most or member.compress_type != zipfile.ZIP_STORED:
+        raise zipfile.BadZipFile(f"{name} is packed or has more than {most} bytes")
+    return archive.read(member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,11 @@ def _read_tensor(path: Path, archive: zipfile.ZipFile, root: str, tensor: object
         refuse(path, f"lacks a tensor of shape {shape}: not the 16 kHz FSMN-VAD model")
     count = int(np.prod(shape))
     last = tensor.offset + sum((size - 1) * stride for size, stride in zip(shape, tensor.strides, strict=True))
-    if tensor.storage.count != count or min(tensor.offset, *tensor.strides) < 0 or last >= count:
+    within = min(tensor.offset, *tensor.strides) >= 0 and max(last, *tensor.strides) <= count and last < count
+    content = _member(archive, root + tensor.storage.name, count * 4)
+    if not within or len(content) != count * 4:
         refuse(path, f"a tensor of shape {shape} reaches beyond its bytes")
-    flat = np.frombuffer(_member(archive, root + tensor.storage.name, count * 4), dtype="<f4")[tensor.offset :]
+    flat = np.frombuffer(content, dtype="<f4")[tensor.offset :]
     strides = tuple(stride * 4 for stride in tensor.strides)
     values = np.ascontiguousarray(np.lib.stride_tricks.as_strided(flat, shape, strides), dtype=np.float32)
     if not np.isfinite(values).all():
@@ -107,8 +113,8 @@ def _read_tensor(path: Path, archive: zipfile.ZipFile, root: str, tensor: object
 class _Unpickler(pickle.Unpickler):
     """Knows an ordered dictionary, the rebuilding of a tensor and float storage; refuses every other name."""
 
-    def __init__(self, stream: IO[bytes], path: Path) -> None:
-        super().__init__(stream)
+    def __init__(self, content: bytes, path: Path) -> None:
+        super().__init__(io.BytesIO(content))
         self._path = path
 
     def described(self) -> Mapping[str, object]:
