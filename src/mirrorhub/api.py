@@ -373,7 +373,7 @@ def _call(
     repo = _repo(repo_id or options.get("model_id"), options.get("hub", "auto"), options.get("repo_type"))
     if revision is not None and (problem := revision_problem(revision)):
         raise ConfigError(f"revision {revision!r} {problem}")
-    settings = options.get("settings") or _settings(repo.hub, cache_dir, options)
+    settings = _settings(repo.hub, cache_dir, options)
     local_dir = options.get("local_dir")
     request = SnapshotRequest(
         repo=repo,
@@ -397,7 +397,12 @@ def _settings(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: O
         "timeout_s": options.get("timeout"),
         f"{hub}_cache": cache_dir,
     }
-    return Settings.load(given)
+    settings = options.get("settings")
+    if settings is None:
+        return Settings.load(given)
+    if beside := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(f"settings= says everything; {', '.join(beside)} cannot be given beside it")
+    return settings
 
 
 def _repo(given: str | None, hub: str, repo_type: str | None) -> Repo:

@@ -218,6 +218,8 @@ class Chain:
         """
         from tenacity import AsyncRetrying, retry_if_exception_type
 
+        # Time that passed elsewhere, in waiting for another process, is no silence of the endpoints.
+        self._heard_at = max(self._heard_at, self._clock())
         chosen = tuple(endpoints if endpoints is not None else self.endpoints)
         walk = Walk(subject, chosen, ask, use, discard or _nothing, gained, vouched)
         retrying = AsyncRetrying(

@@ -26,6 +26,7 @@ from typing import Any, Literal, cast, get_args
 
 from mirrorhub.credentials import stored_huggingface_token, stored_modelscope_token
 from mirrorhub.errors import ConfigError
+from mirrorhub.http.redact import redact
 from mirrorhub.models import Endpoint, HubName, Trust
 
 Carrier = Literal["curl", "httpx"]
@@ -166,7 +167,7 @@ class Setting:
         try:
             return self.parse(value)
         except (ValueError, TypeError) as error:
-            shown = "" if self.name.endswith("_token") else f" {value!r}"
+            shown = "" if self.name.endswith("_token") else f" {redact(repr(value))}"
             raise ConfigError(f"{source}: {self.name}{shown} cannot be used: {error}") from None
 
 
@@ -331,5 +332,5 @@ def _shown(name: str, value: object) -> str:
     if name.endswith("_token"):
         return "set, not shown" if value else "not set"
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return "not set" if value is None else str(value)
+        return redact(", ".join(map(str, value)))
+    return "not set" if value is None else redact(str(value))

@@ -146,8 +146,8 @@ class Lane:
         return Slice(stream, offered[0] if offered else 0)
 
     def _ask(self, url: str, beat: Beat, headers: Mapping[str, str] | None = None) -> Ask:
-        whole = url if "://" in url else self.endpoint.url + url
-        same = _origin(whole) == _origin(self.endpoint.url)
+        whole = url if "://" in url else self.endpoint.address + url
+        same = _origin(whole) == _origin(self.endpoint.address)
         return Ask(whole, self.timeouts, self.credentials if same else {}, headers or {}, beat.connected)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from urllib.parse import unquote
+
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.credentials import token_for
@@ -29,9 +32,9 @@ class Lanes:
     def lane(self, endpoint: Endpoint) -> Lane:
         """Return the lane to an endpoint."""
         if endpoint not in self._lanes:
-            token = self._token(endpoint)
-            credentials = self.hub(endpoint).credentials(token) if token else {}
-            lane = Lane(endpoint, self._client, self._timeouts(endpoint), credentials, self._chain.heard)
+            lane = Lane(
+                endpoint, self._client, self._timeouts(endpoint), self._credentials(endpoint), self._chain.heard
+            )
             self._lanes[endpoint] = lane
         lane = self._lanes[endpoint]
         lane.timeouts = self._timeouts(endpoint)
@@ -49,6 +52,15 @@ class Lanes:
         """Let go of what the hubs gathered; connections stay for the next call."""
         for hub in self._hubs.values():
             await hub.aclose()
+
+    def _credentials(self, endpoint: Endpoint) -> dict[str, str]:
+        """A token where the endpoint may see one, and the login that stands in its own address."""
+        token = self._token(endpoint)
+        credentials = self.hub(endpoint).credentials(token) if token else {}
+        if endpoint.login and "authorization" not in credentials:
+            login = base64.b64encode(unquote(endpoint.login).encode()).decode()
+            credentials["authorization"] = f"Basic {login}"
+        return credentials
 
     def _token(self, endpoint: Endpoint) -> str | None:
         given = self._settings.endpoints

@@ -120,9 +120,19 @@ class Endpoint:
         """Return the address as it may be shown: without user and password."""
         if self.hub == "wheel":
             return f"package index ({self.url})"
+        return self.address
+
+    @property
+    def address(self) -> str:
+        """The address without user and password."""
         scheme, mark, rest = self.url.partition("://")
         host, slash, path = rest.partition("/")
         return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+
+    @property
+    def login(self) -> str | None:
+        """`user:password` out of the address, still quoted as there; None without one."""
+        return self.url.partition("://")[2].partition("/")[0].rpartition("@")[0] or None
 
     @property
     def voucher(self) -> Voucher:
@@ -249,7 +259,7 @@ class SnapshotRequest:
     revision: str | None = None
     wanted: Wanted = field(default_factory=Wanted)
     local_dir: Path | None = None
-    token: str | bool | None = None
+    token: str | bool | None = field(default=None, repr=False)
     force_download: bool = False
     verify: bool = False
     allow_stale: bool = True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from pathlib import Path
 
 from mirrorhub.models import FileEntry, Manifest, Wanted, total_size
 
@@ -17,11 +18,13 @@ class Plan:
         wanted: All files that the call asked for.
         fetch: Those that must be fetched; of several files with one digest, the first.
         held: The paths of those that are there.
+        spare: Path -> where the content lies under another name, checked.
     """
 
     wanted: tuple[FileEntry, ...]
     fetch: tuple[FileEntry, ...]
     held: frozenset[str]
+    spare: Mapping[str, Path]
 
     @property
     def size(self) -> int:
@@ -29,14 +32,15 @@ class Plan:
         return total_size(self.fetch)
 
 
-def make_plan(wanted: Iterable[FileEntry], held: Set[str]) -> Plan:
-    """Plan a call: everything wanted that is not held, each content once."""
+def make_plan(wanted: Iterable[FileEntry], held: Set[str], spare: Mapping[str, Path] | None = None) -> Plan:
+    """Plan a call: everything wanted that is not held under this or another name, each content once."""
+    spare = spare or {}
     chosen = tuple(wanted)
     fetch: dict[object, FileEntry] = {}
     for entry in chosen:
-        if entry.path not in held:
+        if entry.path not in held and entry.path not in spare:
             fetch.setdefault(entry.digest or entry.path, entry)
-    return Plan(chosen, tuple(fetch.values()), frozenset(held))
+    return Plan(chosen, tuple(fetch.values()), frozenset(held), spare)
 
 
 def wanted_files(manifest: Manifest, wanted: Wanted) -> tuple[FileEntry, ...]:

@@ -19,7 +19,7 @@ from mirrorhub.config import Settings
 from mirrorhub.diagnosis import resolution_error
 from mirrorhub.faults import Fault
 from mirrorhub.lanes import Lanes
-from mirrorhub.models import Endpoint, Manifest, SnapshotRequest, Trust
+from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Trust
 from mirrorhub.recall import pinned_for
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ async def resolve(request: SnapshotRequest, settings: Settings, chain: Chain, la
     """
     if pinned := pinned_for(request, settings.trust):
         return pinned
-    believed, others = believed_endpoints(chain.endpoints, settings.trust)
+    believed, others = believed_endpoints(request.repo.hub, chain.endpoints, settings.trust)
     inquiry = Inquiry(request, settings, chain, lanes)
     if not believed:
         return await inquiry.ask_mirrors(others)
@@ -50,9 +50,11 @@ async def resolve(request: SnapshotRequest, settings: Settings, chain: Chain, la
         return await inquiry.ask_mirrors([*others, *believed])
 
 
-def believed_endpoints(endpoints: Sequence[Endpoint], trust: Trust) -> tuple[list[Endpoint], list[Endpoint]]:
-    """Part the endpoints into those whose word counts, and those that are asked when these are silent."""
-    speakers = [endpoint for endpoint in endpoints if endpoint.hub != "wheel" and endpoint.repo is None]
+def believed_endpoints(
+    hub: HubName, endpoints: Sequence[Endpoint], trust: Trust
+) -> tuple[list[Endpoint], list[Endpoint]]:
+    """Part the endpoints of a hub into those whose word counts, and those that are asked when these are silent."""
+    speakers = [endpoint for endpoint in endpoints if endpoint.hub == hub]
     if trust == "any":
         return speakers, []
     if trust == "official":

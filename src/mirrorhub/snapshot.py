@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
+from mirrorhub.digest import file_matches
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.errors import (
     AccessDeniedError,
@@ -21,7 +23,7 @@ from mirrorhub.errors import (
 from mirrorhub.exclusive import exclusive
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import Lanes
-from mirrorhub.models import Manifest, Snapshot, SnapshotRequest
+from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
@@ -86,7 +88,7 @@ async def _asking(
 async def _complete(request: SnapshotRequest, store: Store, manifest: Manifest, chain: Chain) -> Snapshot | None:
     """Return the snapshot if nothing is missing: then nothing is locked and nothing written."""
     note = store.note(manifest)
-    if request.force_download or note is None or note.manifest.files != manifest.files:
+    if request.force_download or note is None or note.manifest.files != manifest.files or not store.names(manifest):
         return None
     chosen = chosen_files(manifest, request)
     held = await asyncio.to_thread(held_files, store.place(manifest), chosen, note, verify=request.verify)
@@ -109,8 +111,16 @@ async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest) -> P
     if request.force_download:
         return make_plan(chosen, frozenset())
     folder, note = store.place(manifest), store.note(manifest)
-    held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
-    return make_plan(chosen, held.keys())
+    with disk_errors(store.home):
+        held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
+        spare = await asyncio.to_thread(_spare, store, [entry for entry in chosen if entry.path not in held])
+    return make_plan(chosen, held.keys(), spare)
+
+
+def _spare(store: Store, missing: Iterable[FileEntry]) -> dict[str, Path]:
+    """Find missing content that lies there under another name, and compare it."""
+    candidates = ((entry, store.spare(entry)) for entry in missing)
+    return {entry.path: place for entry, place in candidates if place and file_matches(place, entry)}
 
 
 async def _transfer(
@@ -127,8 +137,8 @@ async def _transfer(
 def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched]) -> None:
     """Bring the files to their paths, and write down what is there."""
     by_content = {entry.digest or entry.path: fetched[entry.path].place for entry in plan.fetch}
-    missing = [entry for entry in plan.wanted if entry.path not in plan.held]
-    places = {entry.path: by_content[entry.digest or entry.path] for entry in missing}
+    missing = [entry for entry in plan.wanted if entry.path not in plan.held and entry.path not in plan.spare]
+    places = {entry.path: by_content[entry.digest or entry.path] for entry in missing} | dict(plan.spare)
     reports = [one.report for one in fetched.values()]
     with disk_errors(store.home):
         old = store.note(manifest)

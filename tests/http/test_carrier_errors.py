@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import shutil
 import socket
 import ssl
@@ -291,6 +292,7 @@ PROXY_TROUBLE: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # httpx forgets its socket to a SOCKS proxy that refuses
 @pytest.mark.parametrize("kind_of_proxy", [Proxy, SocksProxy])
 @pytest.mark.parametrize("trouble", PROXY_TROUBLE)
 async def test_proxy_trouble(client: Client, tls: ssl.SSLContext, kind_of_proxy: type[Proxy], trouble: str) -> None:
@@ -300,6 +302,8 @@ async def test_proxy_trouble(client: Client, tls: ssl.SSLContext, kind_of_proxy:
             with pytest.raises(httpx.ProxyError) as caught:
                 await http.get(f"{server.url}/1")
         assert cause_of(caught.value) == "proxy"
+        del caught
+        gc.collect()
 
 
 async def test_no_proxy_from_the_environment(

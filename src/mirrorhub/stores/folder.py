@@ -30,6 +30,10 @@ class FolderStore:
         note = self._notes.read(_CURRENT)
         return note if note and note.manifest.repo == manifest.repo else None
 
+    def names(self, manifest: Manifest) -> bool:
+        """The directory bears the name itself."""
+        return True
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
         """Bring checked files to their paths."""
         publish(self.home / OWN_FOLDER, self.home, places, left_over(old, manifest))

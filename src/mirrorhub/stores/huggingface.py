@@ -40,6 +40,11 @@ class HuggingFaceStore:
         """Return what is known of that directory."""
         return self._notes.read(_commit(manifest))
 
+    def names(self, manifest: Manifest) -> bool:
+        """Whether `refs` leads from the revision to the commit."""
+        commit = _commit(manifest)
+        return manifest.revision == commit or self._ref(manifest.revision) == commit
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
         """Bring checked files into `blobs`, then their links into the snapshot."""
         target = self.place(manifest)
@@ -68,10 +73,7 @@ class HuggingFaceStore:
         """Find a revision: a commit by its directory, a name by `refs`."""
         commit = revision or "main"
         if not _is_commit(commit):
-            try:
-                commit = (self.home / "refs" / commit).read_text(encoding="ascii").strip()
-            except (OSError, UnicodeDecodeError):
-                return None
+            commit = self._ref(commit)
         folder = self.home / "snapshots" / commit
         return (folder, self._notes.read(commit)) if _is_commit(commit) and folder.is_dir() else None
 
@@ -80,6 +82,12 @@ class HuggingFaceStore:
         snapshots = self.home / "snapshots"
         if snapshots.is_dir():
             yield from (folder for folder in snapshots.iterdir() if folder.is_dir())
+
+    def _ref(self, name: str) -> str:
+        try:
+            return (self.home / "refs" / name).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def _to_blobs(self, manifest: Manifest, places: Mapping[str, Path]) -> dict[str, Path]:
         """Move files to their blobs; a blob is written once, by rename."""

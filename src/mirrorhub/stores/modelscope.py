@@ -36,6 +36,10 @@ class ModelScopeStore:
         """Return what is known of that directory."""
         return self._notes.read(manifest.revision)
 
+    def names(self, manifest: Manifest) -> bool:
+        """The directory bears the name itself."""
+        return True
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
         """Bring checked files to their paths."""
         target = self.place(manifest)

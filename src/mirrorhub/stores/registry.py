@@ -29,6 +29,9 @@ class Store(Protocol):
     def note(self, manifest: Manifest) -> Note | None:
         """Return what is known of that directory."""
 
+    def names(self, manifest: Manifest) -> bool:
+        """Whether the revision's name leads to this manifest's directory."""
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
         """Bring checked files to their paths; return the directory.
 

@@ -159,11 +159,17 @@ def _media_blocks(container: Any, name: str, channels: int) -> Iterator[Floats]:
     audio = container.streams.audio[0]
     resampler = av.AudioResampler(format="flt", layout=audio.layout, rate=audio.rate)
     done = 0
+    parts: list[Floats] = []  # packets are short, and every block costs the same few hundred calls
     with container:
         try:
             for frame in container.decode(audio):
                 for part in resampler.resample(frame):
                     done += part.samples
-                    yield np.asarray(part.to_ndarray(), np.float32).reshape(-1, channels)
-        except av.FFmpegError as error:
+                    parts.append(np.asarray(part.to_ndarray(), np.float32).reshape(-1, channels))
+                if sum(map(len, parts)) * channels >= BLOCK:
+                    yield np.concatenate(parts)
+                    parts.clear()
+        except (av.FFmpegError, ValueError) as error:
             logger.warning("%s: damaged after %.1f s, the rest is left out: %s", name, done / audio.rate, error)
+    if parts:
+        yield np.concatenate(parts)
