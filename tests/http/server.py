@@ -254,7 +254,7 @@ class Http2Exchange:
         self.peer.flush()
 
     def _check(self) -> None:
-        if self.gone:
+        if self.gone or self.connection.writer.is_closing():
             raise EOFError
 
 

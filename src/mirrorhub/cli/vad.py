@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per file.")
 def vad(files: tuple[Path, ...], model: str | None, parameters: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Find the speech in FILES and print it as a table of segments."""
+    # The matrices are small: more threads of BLAS than one cost more than they bring, the more so on busy cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from mirrorhub.api import FSMN_VAD, load_vad
 
     detector = load_vad(model or FSMN_VAD, **given(options), **_parameters(parameters))
