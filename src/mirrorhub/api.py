@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -295,6 +294,8 @@ async def aload_vad(
     model: str | os.PathLike[str] = FSMN_VAD, *, revision: str | None = None, preset: str | None = None, **options: Any
 ) -> Vad:
     """Do what `load_vad` does, from a running event loop."""
+    import asyncio
+
     from mirrorhub.vad import Vad
 
     source, parameters = _parted(options, preset)
@@ -338,14 +339,16 @@ def _vad_call(model: str, revision: str | None, cache_dir: str | os.PathLike[str
 
 
 def _fetched(call: Call) -> Snapshot:
-    from mirrorhub import loop
-
     if found := call.from_disk():
         return found
+    from mirrorhub import loop  # brings in asyncio: 40 ms that an answer from disk does not need
+
     return loop.run(call.fetch, call.settings)
 
 
 async def _afetched(call: Call) -> Snapshot:
+    import asyncio
+
     from mirrorhub import loop
 
     if found := await asyncio.to_thread(call.from_disk):

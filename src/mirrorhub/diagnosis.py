@@ -27,7 +27,7 @@ _ADVICE: dict[Fault, str] = {
     "MIRRORHUB_ENDPOINTS.",
     Fault.DENIED: "Access was denied: give a token (MODELSCOPE_API_TOKEN, HF_TOKEN or token=), and see on the hub's "
     "page whether terms must be accepted.",
-    Fault.INSTALLER: "The package index did not help either: check that `pip download` works here.",
+    Fault.INSTALLER: "The package index did not help either: see that `pip download` works here.",
 }
 _OTHERWISE = "Check the network, or name endpoints that work from here in MIRRORHUB_ENDPOINTS."
 # Of many failures the one that says most about what to do comes first.
@@ -43,6 +43,8 @@ _RANK = (
     Fault.BUSY,
     Fault.REDIRECT,
     Fault.PROXY,
+    Fault.DNS,
+    Fault.INSTALLER,
 )
 
 
@@ -91,23 +93,20 @@ def transfer_error(
 
 
 def _most_telling(hopeless: Hopeless) -> Failure | None:
-    """What an official hub says counts most; then what says most about what to do."""
+    return min(hopeless.failures, key=_rank)[1] if hopeless.failures else None
 
-    def rank(told: tuple[Endpoint, Failure]) -> tuple[int, bool]:
-        endpoint, failure = told
-        place = _RANK.index(failure.fault) if failure.fault in _RANK else len(_RANK)
-        return place, not endpoint.official
 
-    return min(hopeless.failures, key=rank)[1] if hopeless.failures else None
+def _rank(told: tuple[Endpoint, Failure]) -> tuple[int, bool]:
+    """What says most about what to do comes first; of the same, an official hub's word."""
+    endpoint, failure = told
+    place = _RANK.index(failure.fault) if failure.fault in _RANK else len(_RANK)
+    return place, not endpoint.official
 
 
 def _advice(hopeless: Hopeless) -> str:
-    failure = _most_telling(hopeless)
-    if failure is None:
-        return _OTHERWISE
-    if failure.fault is Fault.BAD_LISTING:
-        return f"A listing was not accepted: it {failure.message}. Name an endpoint that can be trusted."
-    faults = {failed.fault for _, failed in hopeless.failures}
-    if failure.fault in _RANK:
-        return _ADVICE.get(failure.fault, _OTHERWISE)
-    return _ADVICE.get(Fault.DNS, _OTHERWISE) if Fault.DNS in faults else _OTHERWISE
+    """Say what to do about the most telling failures; two at most, or nobody reads them."""
+    ranked = sorted(hopeless.failures, key=_rank)
+    if ranked and ranked[0][1].fault is Fault.BAD_LISTING:
+        return f"A listing was not accepted: it {ranked[0][1].message}. Name an endpoint that can be trusted."
+    advice = dict.fromkeys(_ADVICE[failure.fault] for _, failure in ranked if failure.fault in _ADVICE)
+    return " ".join(list(advice)[:2]) or _OTHERWISE

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mirrorhub.http.carrier import Kind, cause_of
+from mirrorhub.http.carrier import Kind, Route, cause_of
 from tests.http.conftest import Client
 from tests.http.server import Connection, Server
 
@@ -418,6 +418,34 @@ async def test_aclose_leaves_nothing(client: Client, tls: ssl.SSLContext, open_f
             await connection.closed.wait()
         await server.idle()
         assert (open_files(), threading.active_count(), len(asyncio.all_tasks())) == before
+
+
+async def test_those_who_wait_at_close_fail(client: Client, tls: ssl.SSLContext) -> None:
+    """A hundred requests, some not even sent: closing the carrier ends every one with a transport error."""
+    asked = asyncio.Event()
+
+    async def never(exchange: Any) -> None:
+        asked.set()
+
+    async with Server(never, tls=tls) as server:
+        http = client()
+        tasks = [asyncio.create_task(http.get(f"{server.url}/")) for _ in range(100)]
+        await asked.wait()
+        await http.aclose()
+        outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 15)
+        assert all(isinstance(outcome, httpx.TransportError) for outcome in outcomes), outcomes
+
+
+async def test_an_unused_lane_closes(ca_file: str, tls: ssl.SSLContext) -> None:
+    """A connection that nobody uses is closed after a while, and the next request opens another."""
+    from mirrorhub.http.curl import CurlTransport
+
+    transport = CurlTransport(Route(ca_file=ca_file), idle_s=0.1)
+    async with Server(sized, tls=tls) as server, httpx.AsyncClient(transport=transport) as http:
+        for n in range(2):
+            assert (await http.get(f"{server.url}/{n}")).content == content(n)
+            await server.connections[n].closed.wait()
+        assert len(server.connections) == 2
 
 
 async def test_foreign_lines_in_a_header(client: Client, tls: ssl.SSLContext) -> None:

@@ -16,16 +16,17 @@ from tests.http.server import Server
 pytestmark = pytest.mark.anyio
 
 CANCEL = """
-import asyncio, sys, threading
+import asyncio, contextlib, sys, threading
 import httpx
 from mirrorhub.http.carrier import Route, build_carrier
 
 kind, ca_file, url = sys.argv[1:]
 
 async def read(http, started):
-    async with http.stream("GET", url) as response:
-        async for _ in response.aiter_raw():
-            started.set()
+    with contextlib.suppress(httpx.TransportError):
+        async with http.stream("GET", url) as response:
+            async for _ in response.aiter_raw():
+                started.set()
 
 async def cancel_twenty():
     http = httpx.AsyncClient(transport=build_carrier(kind, Route(ca_file=ca_file)))
@@ -91,6 +92,31 @@ async def test_exit_twenty_times(tls: ssl.SSLContext, ca_file: str, kind: Kind, 
     """The same twenty times, over both carriers."""
     async with Server(endless, tls=tls) as server:
         assert await run(CANCEL + ENDINGS[ending], kind, ca_file, server.url) == (0, b"")
+
+
+FALLBACK = """
+import logging, sys
+logging.basicConfig(level=logging.INFO, format="%(levelname)s", stream=sys.stdout)
+sys.modules["curl_cffi"] = None
+from mirrorhub.http.carrier import Route, build_carrier
+print(*{type(build_carrier("curl", Route())).__name__ for _ in range(3)})
+"""
+
+LAZY = """
+import sys
+import mirrorhub.http.carrier
+print("curl_cffi" in sys.modules)
+"""
+
+
+async def test_without_curl_cffi() -> None:
+    """Where curl_cffi cannot be loaded httpx carries the bytes, which is said once."""
+    assert await run(FALLBACK) == (0, b"INFO\nPlainTransport\n")
+
+
+async def test_curl_cffi_is_loaded_late() -> None:
+    """The module alone does not load libcurl."""
+    assert await run(LAZY) == (0, b"False\n")
 
 
 FORK = (

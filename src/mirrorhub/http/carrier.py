@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 Cause = Literal["dns", "certificate", "refused", "timeout", "reset", "protocol", "proxy", "other"]
 Kind = Literal["curl", "httpx"]
 
+CLOSED = "the carrier was closed while this was running"
+
 # Numbers of X509_verify_cert's verdict: the same in OpenSSL (Python) and BoringSSL (curl_cffi).
 _CERTIFICATE_WORDS = {
     7: "certificate has a bad signature",

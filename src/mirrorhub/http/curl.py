@@ -29,6 +29,7 @@ from curl_cffi.const import CurlECode, CurlHttpVersion, CurlMOpt, CurlSslVersion
 from curl_cffi.curl import CURL_WRITEFUNC_PAUSE, CURLPAUSE_CONT
 
 from mirrorhub.http.carrier import (
+    CLOSED,
     CarrierError,
     Cause,
     Origin,
@@ -194,6 +195,9 @@ class _Lane:
 
     async def _attempt(self, request: httpx.Request, lines: list[bytes], body: bytes) -> httpx.Response:
         await self._take_slot(request)
+        if self.ended:  # while this one waited
+            self._slots.release()
+            raise transport_error(httpx.ReadError, CarrierError("other", CLOSED), request)
         transfer = _Transfer(self, request, len(body))
         try:
             transfer.start(self._spare.pop() if self._spare else Curl(), lines, body)
@@ -208,7 +212,7 @@ class _Lane:
             curl.setopt(CurlOpt.PIPEWAIT, 0)  # there is no stream to wait for: open the next connection at once
         return cast("asyncio.Future[None]", self._multi.add_handle(curl))
 
-    def requeue(self, curl: Curl) -> None:
+    def withdraw(self, curl: Curl) -> None:
         self._multi.remove_handle(curl)
 
     def remove(self, transfer: _Transfer, curl: Curl, *, running: bool) -> None:
@@ -251,7 +255,10 @@ class _Lane:
 
     def abandon(self) -> None:
         """Free libcurl's handles without the event loop, which has ended: for the end of the process."""
+        if self.ended:
+            return
         self._end()
+        self._let_go()
         self._multi.abandon()
         _expect_no_end(self._keeper)
 
@@ -261,7 +268,13 @@ class _Lane:
             curl._curl = None
         self._spare.clear()
         self.ended = True
+        self._let_go()
         self._multi.disown()
+
+    def _let_go(self) -> None:
+        for transfer in self.transfers:
+            transfer.let_go()
+        self.transfers.clear()
 
     async def _take_slot(self, request: httpx.Request) -> None:
         try:
@@ -269,7 +282,8 @@ class _Lane:
                 await self._slots.acquire()
         except TimeoutError:
             reason = CarrierError("timeout", f"{STREAMS} requests to {self.origin} are under way already")
-            raise httpx.PoolTimeout(str(reason), request=request) from reason
+            failed = transport_error(httpx.PoolTimeout, reason, request)
+            raise failed from failed.__cause__
 
     def _moved(self) -> None:
         for transfer in self.transfers:
@@ -286,13 +300,20 @@ class _Lane:
                 await asyncio.sleep(TICK_S if self._busy else min(self._idle_s, 0.5))
                 self._multi.drain()
                 self._check_times()
+        except GeneratorExit:
+            self.abandon()  # the loop was closed without ending its tasks
+            raise
         finally:
             # Also where asyncio.run cancels what is left at its end: the lane never outlives its loop.
-            self._end()
-            # libcurl would report these bodies as complete.
-            for transfer in list(self.transfers):
-                transfer.fail(httpx.ReadError, CarrierError("other", "the carrier was closed while this was running"))
-            await self._multi.close()  # type: ignore[no-untyped-call]
+            if not self.ended:
+                await self._close()
+
+    async def _close(self) -> None:
+        self._end()
+        # libcurl would report these bodies as complete.
+        for transfer in list(self.transfers):
+            transfer.fail(httpx.ReadError, CarrierError("other", CLOSED))
+        await self._multi.close()  # type: ignore[no-untyped-call]
 
     def _check_times(self) -> None:
         now = self.loop.time()
@@ -345,7 +366,7 @@ class _Transfer(httpx.AsyncByteStream):
         """Start over, for a transfer that waits for a connection: libcurl then looks for one at once."""
         if self._curl is not None and not self._done:
             self._future = None
-            self._lane.requeue(self._curl)
+            self._lane.withdraw(self._curl)
             self._join(self._curl)
 
     def _join(self, curl: Curl) -> None:
@@ -385,12 +406,19 @@ class _Transfer(httpx.AsyncByteStream):
 
     def end(self) -> None:
         """Free what the transfer holds; a stream that still runs is cancelled, and only that stream."""
+        if self._curl is not None and self._lane.loop.is_closed():
+            self._lane.abandon()
         curl, self._curl = self._curl, None
         if curl is None:
             return
         running = not self._done
         self._done = True
         self._lane.remove(self, curl, running=running)
+
+    def let_go(self) -> None:
+        """Forget libcurl's handle, which the lane takes care of."""
+        self._curl = None
+        self._done = True
 
     def fail(self, kind: type[httpx.TransportError], reason: CarrierError) -> None:
         """End the transfer with an error, which its reader gets after the bytes that came before it."""

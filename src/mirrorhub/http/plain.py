@@ -20,6 +20,7 @@ import h2.exceptions
 import httpx
 
 from mirrorhub.http.carrier import (
+    CLOSED,
     CarrierError,
     Cause,
     Origin,
@@ -152,6 +153,10 @@ class _Line:
     def heard_at(self) -> float:
         return self._heard_at
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def retire(self) -> None:
         """Take no new requests."""
         self._retired = True
@@ -179,11 +184,13 @@ class _Line:
     ) -> httpx.TransportError:
         """Say the same thing as the other carrier would, with the cause where `cause_of` finds it."""
         kind, cause, words = self._told(error, connected=connected)
-        reason = CarrierError(cause, f"{self.origin}: {words}", unseen=reused and cause == "reset")
+        reason = CarrierError(cause, f"{self.origin}: {words}", unseen=reused and cause in ("reset", "protocol"))
         reason.__cause__ = error
         return transport_error(kind, reason, request)
 
     def _told(self, error: Exception, *, connected: bool) -> tuple[type[httpx.TransportError], Cause, str]:
+        if self._closed:
+            return httpx.ReadError, "other", CLOSED
         if isinstance(error, TimeoutError):
             return (httpx.ReadTimeout if connected else httpx.ConnectTimeout), "timeout", "nothing came in time"
         certificate = _certificate_error(error)
@@ -192,8 +199,9 @@ class _Line:
             return httpx.ConnectError, "certificate", words
         if self.origin.proxy and isinstance(error, httpx.ConnectError) and not connected:
             return httpx.ProxyError, "proxy", _said(error)
-        if isinstance(error, httpx.TransportError):
+        if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.LocalProtocolError):
             return type(error), cause_of(error), _said(error)
+        # Our headers were checked before: what httpx blames on us is its own losing count of streams.
         return httpx.RemoteProtocolError, "protocol", _said(error)
 
 
@@ -255,7 +263,7 @@ class _Silence:
     def _check(self) -> None:
         now = self._loop.time()
         patience_s = self._patience_s()
-        if patience_s is not None and now - max(self._since, self._line.heard_at) > patience_s:
+        if self._line.closed or (patience_s is not None and now - max(self._since, self._line.heard_at) > patience_s):
             self._deadline.reschedule(now)
         else:
             self._timer = self._loop.call_later(CHECK_S, self._check)
