@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,8 +25,15 @@ from mirrorhub.models import Snapshot
     default="mirrorhub",
     help="modelscope: the whole repository, so that an unchanged modelscope pipeline(...) starts offline.",
 )
+@click.option(
+    "--link",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="With --for modelscope: where the program will be started; by default, here.",
+)
+@click.option("--no-link", is_flag=True, help="With --for modelscope: make no link.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def warmup(model: str | None, purpose: str, as_json: bool, **options: Any) -> None:
+def warmup(model: str | None, purpose: str, link: Path, no_link: bool, as_json: bool, **options: Any) -> None:
     """Bring MODEL in, verify it, load it, detect speech in a packaged sample, and print the time of each part.
 
     Without MODEL: FSMN-VAD. A model that is no FSMN-VAD is brought in and verified.
@@ -35,6 +43,7 @@ def warmup(model: str | None, purpose: str, as_json: bool, **options: Any) -> No
     parts: dict[str, float] = {}
     snapshot = _brought(model or FSMN_VAD, purpose, given(options), parts)
     segments = _detected(snapshot, parts)
+    linked = _linked(snapshot, link) if purpose == "modelscope" and not no_link else None
     if as_json:
         record = {"path": str(snapshot.path), "vouched_by": str(snapshot.vouched_by), "seconds": parts}
         click.echo(json.dumps({**record, "story": story(snapshot), "segments": segments}, indent=2))
@@ -46,6 +55,8 @@ def warmup(model: str | None, purpose: str, as_json: bool, **options: Any) -> No
         click.echo(f"{part:>8} {seconds:7.3f} s")
     if segments is not None:
         click.echo(f"ready: {segments} segments in the packaged sample")
+    if linked is not None:
+        click.echo(linked)
 
 
 def _brought(model: str, purpose: str, options: dict[str, Any], parts: dict[str, float]) -> Snapshot:
@@ -75,6 +86,24 @@ def _detected(snapshot: Snapshot, parts: dict[str, float]) -> int | None:
         detector = Vad(snapshot.path)
     with _timed(parts, "detect"):
         return len(detector(sample_path()))
+
+
+def _linked(snapshot: Snapshot, folder: Path) -> str:
+    """Link `owner/name` below the folder where a program will be started to the snapshot.
+
+    modelscope's `pipeline(model="owner/name")` asks the hub even when everything is in the cache (1.40.2,
+    `pipelines/util.py`, `is_official_hub_path`), unless a directory of that name is there.
+    """
+    place = folder / snapshot.manifest.repo.id
+    if place.is_symlink() or not place.exists():
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            place.symlink_to(snapshot.path, target_is_directory=True)
+        except OSError as error:
+            return f"no link could be made at {place} ({error.strerror}): offline, give pipeline(...) the path above"
+        return f"linked: {place.absolute()}: a program started there finds the model offline"
+    return f"left alone: {place.absolute()} is there already, and no link"
 
 
 @contextmanager

@@ -53,6 +53,7 @@ class PlainTransport(httpx.AsyncBaseTransport):
         self._context = _tls_context(route)
         self._lines: dict[Origin, _Line] = {}
         self._open: set[_Line] = set()
+        self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return when its response headers are here.
@@ -60,17 +61,20 @@ class PlainTransport(httpx.AsyncBaseTransport):
         Raises:
             httpx.TransportError: In its usual kinds; `cause_of` says why.
         """
+        if self._closed:
+            raise RuntimeError("This carrier is closed.")
         check_headers(request)
         origin = origin_of(request, self._route)
         try:
             return await self._line_for(origin).send(request)
         except httpx.TransportError as error:
-            if not unseen(error):
+            if not unseen(error) or self._closed:
                 raise
         return await self._line_for(origin).send(request)
 
     async def aclose(self) -> None:
         """Close every connection; what was running fails."""
+        self._closed = True
         for line in list(self._open):
             line.retire()
             await line.close()
@@ -122,8 +126,8 @@ class _Line:
             work = self._inner.handle_async_request(watch.request)
             response = await self.guarded(work, watch.patience_s)
         except FAILURES as error:
-            await self.leave(unhurt=False)
             failed = self.translated(error, request, connected=watch.connected, reused=watch.reused)
+            await self.leave(unhurt=False)
             raise failed from failed.__cause__
         except BaseException:
             await self.leave(unhurt=False)
