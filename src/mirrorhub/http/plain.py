@@ -130,6 +130,7 @@ class _Line:
             await self.leave(unhurt=False)
             raise failed from failed.__cause__
         except BaseException:
+            await watch.drop()
             await self.leave(unhurt=False)
             raise
         self.heard()
@@ -281,6 +282,7 @@ class _Connecting:
         self._chained = request.extensions.get("trace")
         self._started_at: float | None = None
         self._limits = timeouts_of(request)
+        self._shaking_hands: Any = None
         self.connected = False
         self.facts: dict[str, Any] = {"mirrorhub.connect_s": 0.0}
         self.request = httpx.Request(
@@ -304,10 +306,19 @@ class _Connecting:
         now = asyncio.get_running_loop().time()
         if event.endswith(".connect_tcp.started"):
             self._started_at = now
+        elif event.endswith(".connect_tcp.complete"):
+            self._shaking_hands = info.get("return_value")
+        elif event.endswith(".start_tls.complete"):
+            self._shaking_hands = None
         elif event.endswith(".send_request_headers.started") and not _opens_tunnel(info):
             self._stands(now)
         if self._chained is not None:
             await self._chained(event, info)
+
+    async def drop(self) -> None:
+        """Close the socket of a handshake that was cancelled: httpcore closes one that fails, and forgets this one."""
+        if self._shaking_hands is not None and not self.connected:
+            await self._shaking_hands.aclose()
 
     def _stands(self, now: float) -> None:
         if self.connected:
