@@ -108,7 +108,9 @@ def test_four_processes_at_once() -> None:
     assert contents(Path(paths.pop())) == FILES
 
 
-@pytest.mark.parametrize("fault", [RstStream(after_bytes=1_000_000), Truncate(to=1_500_000)], ids=["reset", "truncated"])
+@pytest.mark.parametrize(
+    "fault", [RstStream(after_bytes=1_000_000), Truncate(to=1_500_000)], ids=["reset", "truncated"]
+)
 def test_broken_off_at_one_endpoint(carrier: str, fault: RstStream | Truncate) -> None:
     """A body that breaks off goes on at the next endpoint where it stopped."""
     with FakeHub([repo()], [Rule(fault, "model.bin")], name="a") as bad, FakeHub([repo()], name="b") as good:

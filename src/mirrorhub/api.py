@@ -446,14 +446,12 @@ def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wa
 
 
 def _patterns(given: str | Iterable[str] | None, hub: HubName) -> tuple[str, ...]:
-    """Read patterns; modelscope divides a text at commas."""
-    if given is None:
-        return ()
-    if isinstance(given, str):
-        given = [part.strip() for part in given.split(",")] if hub == "modelscope" else [given]
-    patterns = tuple(given)
+    """Read patterns; modelscope divides each text at commas."""
+    patterns = () if given is None else (given,) if isinstance(given, str) else tuple(given)
     if not all(isinstance(pattern, str) for pattern in patterns):
         raise ConfigError("patterns are texts, like '*.onnx'")
+    if hub == "modelscope":
+        patterns = tuple(part.strip() for pattern in patterns for part in pattern.split(","))
     return tuple(pattern for pattern in patterns if pattern)
 
 

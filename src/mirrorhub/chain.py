@@ -370,8 +370,9 @@ class Chain:
                 pass
 
     def _last_word(self, walk: Walk[Answer, Result], endpoint: Endpoint) -> bool:
-        officials = [other for other in walk.endpoints if other.official and not self._standing[other].out]
-        return not walk.vouched and endpoint.official and officials[-1:] == [endpoint]
+        """Whether every other official hub has spoken too: one that is only slow may know better."""
+        others = (other for other in walk.endpoints if other.official and other != endpoint)
+        return not walk.vouched and endpoint.official and not any(self._may_be_asked(walk, other) for other in others)
 
     def _order(self, walk: Walk[Answer, Result]) -> list[Endpoint]:
         """Who is asked in this lap: the silent ones last, the parked ones not before their time."""

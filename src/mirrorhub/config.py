@@ -23,14 +23,16 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from mirrorhub.credentials import stored_huggingface_token, stored_modelscope_token
 from mirrorhub.errors import ConfigError
 from mirrorhub.http.redact import redact
-from mirrorhub.models import Endpoint, HubName, Trust
+from mirrorhub.models import Capability, Endpoint, HubName, Trust
 
 Carrier = Literal["curl", "httpx"]
 _TRUE = frozenset({"1", "true", "yes", "on"})
+_PORTS = {"http": 80, "https": 443}
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
@@ -97,8 +99,8 @@ class Settings:
     max_files: int = 50_000
     modelscope_endpoint: str | None = None
     huggingface_endpoint: str | None = None
-    modelscope_cache: Path = Path()
-    huggingface_cache: Path = Path()
+    modelscope_cache: Path = field(default_factory=lambda: _modelscope_cache({})[0])
+    huggingface_cache: Path = field(default_factory=lambda: _huggingface_cache({})[0])
     ca_file: Path | None = None
     modelscope_token: str | None = field(default=None, repr=False)
     huggingface_token: str | None = field(default=None, repr=False)
@@ -188,8 +190,8 @@ def read_config_file(environ: Mapping[str, str]) -> Mapping[str, object]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
-    if tables := written.pop("endpoint", None):
-        written["endpoints"] = [*map(_endpoint_from_table, tables), *written.get("endpoints", ["default"])]
+    if (tables := written.pop("endpoint", None)) is not None:
+        written["endpoints"] = _with_tables(path, tables, written.get("endpoints", "default"))
     known = {setting.name for setting in SETTINGS if setting.in_file}
     if unknown := sorted(set(written) - known):
         raise ConfigError(f"{path}: unknown key {unknown[0]!r}; known are: endpoint, {', '.join(sorted(known))}")
@@ -205,21 +207,54 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return user_config_path("mirrorhub", appauthor=False) / "config.toml"
 
 
-def _endpoint_from_table(table: Mapping[str, Any]) -> Endpoint:
-    known = {"url": str, "hub": str, "auth": bool, "can": list, "repo": str}
-    for key, value in table.items():
-        if key not in known or not isinstance(value, known[key]):
-            raise ConfigError(f"config file: [[endpoint]] cannot have {key} = {value!r}; it has {', '.join(known)}")
+def _with_tables(path: Path, tables: object, others: object) -> list[str | Endpoint]:
+    """Put the endpoints that have a table of their own before the others.
+
+    Raises:
+        ConfigError: A table cannot be used.
+    """
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(f"{path}: endpoints have tables of the form [[endpoint]]")
+    try:
+        return [*map(_endpoint_from_table, tables), *_read("endpoints", others, _endpoints)]
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
+    known: dict[str, Callable[[object], Any]] = {
+        "url": _url,
+        "hub": _one_of(get_args(HubName)),
+        "can": lambda given: frozenset(map(_one_of(get_args(Capability)), _list(given))),
+        "auth": _flag,
+        "repo": str,
+    }
+    if unknown := sorted(set(table) - set(known)):
+        raise ValueError(f"an [[endpoint]] has no {unknown[0]!r}; it has {', '.join(known)}")
     if "url" not in table:
-        raise ConfigError("config file: an [[endpoint]] needs a url")
+        raise ValueError("an [[endpoint]] needs a url")
     return Endpoint(
-        url=_url(table["url"]),
-        hub=_one_of(get_args(HubName))(table.get("hub", "modelscope")),
-        can=frozenset(map(_one_of(("resolve", "pull")), table.get("can", ["resolve", "pull"]))),
-        auth=table.get("auth", False),
-        named=True,
-        repo=table.get("repo"),
+        named=True, **{key: _read(f"[[endpoint]] {key}", value, known[key]) for key, value in table.items()}
     )
+
+
+def _read(name: str, value: object, parse: Callable[[object], Any]) -> Any:
+    try:
+        return parse(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} = {redact(repr(value))} cannot be used: {error}") from None
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("say true or false")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError("say a list")
+    return value
 
 
 def _bool(value: object) -> bool:
@@ -253,16 +288,18 @@ def _one_of(choices: tuple[Any, ...]) -> Callable[[object], Any]:
 
 
 def _url(value: object) -> str:
-    """Accept an endpoint with or without scheme and slash; the SDKs do."""
-    text = str(value).strip().rstrip("/")
+    """Accept an endpoint with or without scheme and slash, as the SDKs do; return it in one spelling."""
+    text = str(value).strip()
     if not text.isascii() or any(char.isspace() for char in text):
         raise ValueError("an address has no spaces and no full-width characters")
-    if "://" not in text:
-        text = f"https://{text}"
-    scheme, _, rest = text.partition("://")
-    if scheme.lower() not in ("http", "https") or not rest or rest.startswith("/"):
-        raise ValueError("an endpoint is http:// or https:// with a host")
-    return f"{scheme.lower()}://{rest}"
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    # Reading the port says whether it is one.
+    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an endpoint is http:// or https:// with a host, and perhaps a port and a path")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    login = "".join(parts.netloc.rpartition("@")[:2])
+    return f"{parts.scheme}://{login}{host}{port}{parts.path.rstrip('/')}"
 
 
 parse_url = _url

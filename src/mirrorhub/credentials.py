@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,12 @@ def stored_modelscope_token(environ: Mapping[str, str]) -> tuple[str | None, str
     path = Path(environ.get("MODELSCOPE_CREDENTIALS_PATH") or Path(home) / "credentials").expanduser() / "cookies"
     try:
         found = _session_cookie(path.read_bytes())
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, LookupError):
+    except (OSError, MemoryError, ArithmeticError, RecursionError, pickle.UnpicklingError, EOFError, *_DAMAGED):
         return None, "default"
     return (found, str(path)) if found else (None, "default")
+
+
+_DAMAGED = (ValueError, TypeError, AttributeError, LookupError)
 
 
 class _Record:
@@ -95,6 +99,6 @@ def _session_cookie(data: bytes) -> str | None:
     for by_path in by_domain.values():
         for by_name in by_path.values():
             cookie = by_name.get("m_session_id")
-            if cookie is not None:
+            if cookie is not None and (cookie.expires is None or float(cookie.expires) > time.time()):
                 return str(cookie.value)
     return None

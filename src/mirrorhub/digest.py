@@ -35,9 +35,15 @@ def hasher_for(digest: Digest, size: int) -> Hasher:
 def file_matches(path: Path, entry: FileEntry) -> bool:
     """Whether a file on disk is what was vouched for; without a digest only its size can be compared.
 
-    Raises:
-        OSError: The file cannot be read.
+    A file that is not there, or cannot be read, does not match.
     """
+    try:
+        return _matches(path, entry)
+    except OSError:
+        return False
+
+
+def _matches(path: Path, entry: FileEntry) -> bool:
     size = path.stat().st_size
     if entry.size is not None and size != entry.size:
         return False

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from mirrorhub.config import Settings, parse_url
 from mirrorhub.errors import ConfigError
+from mirrorhub.http.redact import redact
 from mirrorhub.hubs.aliases import Content, content_of
 from mirrorhub.models import Capability, Endpoint, HubName, Repo
 
@@ -43,7 +44,7 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
             if not settings.offline_for(endpoint.hub):
                 chain.setdefault((endpoint.url, endpoint.hub), endpoint)
     if not chain:
-        raise ConfigError(f"no endpoint of the chain {', '.join(map(str, asked))} can serve {repo}")
+        raise ConfigError(f"no endpoint of the chain {redact(', '.join(map(str, asked)))} can serve {repo}")
     return tuple(chain.values())
 
 
@@ -106,6 +107,6 @@ def _named(address: str, hub: HubName) -> Endpoint:
     try:
         url = parse_url(address)
     except ValueError as error:
-        raise ConfigError(f"endpoint {address!r}: {error}") from None
+        raise ConfigError(f"endpoint {redact(address)!r}: {error}") from None
     official = url in _OFFICIAL.get(hub, frozenset())
     return Endpoint(url, hub, auth=official, official=official, named=True)

@@ -49,14 +49,18 @@ class LoopThread:
         Raises:
             RuntimeError: Called from the loop's own thread, where waiting would never end.
         """
-        if threading.current_thread() is self._thread:
+        if self.is_here():
             raise RuntimeError("mirrorhub was called from one of its own callbacks; use the async twin in a task")
         ended = threading.Event()
         return Call(asyncio.run_coroutine_threadsafe(self._with_client(work, settings, ended), self._loop), ended)
 
+    def is_here(self) -> bool:
+        """Whether this is the loop's own thread."""
+        return threading.current_thread() is self._thread
+
     def close(self) -> None:
         """Cancel what runs, close all connections, end the thread."""
-        if self._loop.is_closed() or threading.current_thread() is self._thread:
+        if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -120,9 +124,15 @@ async def arun(work: Work[T], settings: Settings) -> T:
 
 
 def close() -> None:
-    """End the loop, its thread and all connections; the next call starts them again."""
+    """End the loop, its thread and all connections; the next call starts them again.
+
+    Raises:
+        RuntimeError: Called from one of our own callbacks.
+    """
     global _current
     with _lock:
+        if _current is not None and _current.is_here():
+            raise RuntimeError("mirrorhub.close() was called from one of its own callbacks, which would never end")
         thread, _current = _current, None
     if thread is not None:
         thread.close()

@@ -89,8 +89,9 @@ class Partial:
         return aside
 
     def move_to(self, place: Path) -> None:
-        """Close the file and rename it to its place."""
+        """Close the file and rename it to its place; bytes beyond those that were counted are not part of it."""
         self.close()
+        os.truncate(self.folder / "data", self.size)
         (self.folder / "data").replace(place)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -125,10 +126,7 @@ class PartialPool:
 
     def is_ready(self, entry: FileEntry) -> bool:
         """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly."""
-        path = self.ready_path(entry)
-        with suppress(OSError):
-            return entry.digest is not None and file_matches(path, entry)
-        return False
+        return entry.digest is not None and file_matches(self.ready_path(entry), entry)
 
     def claim(self, entry: FileEntry) -> Partial:
         """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
@@ -191,7 +189,7 @@ def _alive(owner: str, folder: Path) -> bool:
     """Whether the owner of a partial may still write to it."""
     host, _, rest = owner.partition("-")
     pid, _, token = rest.partition("-")
-    if host == "free" or owner.endswith(".aside"):
+    if not token:
         return False
     if host != _own_name().partition("-")[0]:
         return _quiet_for(folder) < QUIET_S
@@ -245,15 +243,21 @@ def _opened(folder: Path, limit: int) -> Partial:
     with suppress(OSError, UnicodeDecodeError):
         have = _data_size(folder)
         for line in (folder / "journal").read_text(encoding="utf-8").splitlines():
-            try:
-                start, end, endpoint = json.loads(line)
-            except ValueError:
+            run = _run(line)
+            if run is None or run[0] != size or not size < run[1] <= min(have, limit):
                 break
-            if start != size or not start < end <= min(have, limit):
-                break
-            ranges.append((start, end, str(endpoint)))
-            size = end
+            ranges.append(run)
+            size = run[1]
     return Partial(folder, size, _joined(ranges))
+
+
+def _run(line: str) -> tuple[int, int, str] | None:
+    """Read a line of a journal; None where it is damaged."""
+    try:
+        start, end, endpoint = json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return (start, end, endpoint) if (type(start), type(end), type(endpoint)) == (int, int, str) else None
 
 
 def _joined(ranges: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 MAX_PART_BYTES = 255
 MAX_PATH_BYTES = 4000
@@ -62,9 +63,9 @@ def revision_problem(revision: str) -> str | None:
     return None
 
 
-def folder_name(revision: str) -> str:
-    """Return the one folder that stands for a revision: a slash in it becomes `--`."""
-    return revision.replace("/", "--")
+def file_name(revision: str) -> str:
+    """Return the one file name that stands for a revision, and for no other."""
+    return quote(revision, safe="")
 
 
 def _part_problem(part: str, windows: bool) -> str | None:

@@ -17,6 +17,8 @@ from mirrorhub.stores.notes import Note, held_files
 from mirrorhub.stores.registry import Store, store_for
 
 _HEX = frozenset("0123456789abcdef")
+_SDK_NOTES = frozenset({".msc", ".mdl", ".mv"})
+"""What modelscope before 1.38 wrote beside the files."""
 _NOBODY = Voucher("nobody", "found on disk")
 
 
@@ -134,7 +136,7 @@ def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
         folders[:] = [name for name in folders if name not in (OWN_FOLDER, ".cache")]
         for name in names:
             path = Path(root, name)
-            if path.is_file() and not name.endswith(".incomplete"):
+            if path.is_file() and not name.endswith(".incomplete") and name not in _SDK_NOTES:
                 yield path.relative_to(folder).as_posix(), path.stat().st_size
 
 

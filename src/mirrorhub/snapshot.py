@@ -11,7 +11,6 @@ from pathlib import Path
 
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
-from mirrorhub.digest import file_matches
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.errors import (
     AccessDeniedError,
@@ -107,6 +106,7 @@ async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest) -> P
     """Compare the manifest with the disk, after finishing what an ended process had begun."""
     with disk_errors(store.home):
         await asyncio.to_thread(finish_interrupted, store.home / OWN_FOLDER)
+        PartialPool(store.home / OWN_FOLDER).prepare()
     chosen = chosen_files(manifest, request)
     if request.force_download:
         return make_plan(chosen, frozenset())
@@ -118,17 +118,16 @@ async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest) -> P
 
 
 def _spare(store: Store, missing: Iterable[FileEntry]) -> dict[str, Path]:
-    """Find missing content that lies there under another name, and compare it."""
-    candidates = ((entry, store.spare(entry)) for entry in missing)
-    return {entry.path: place for entry, place in candidates if place and file_matches(place, entry)}
+    """Find missing content that lies there under another name."""
+    pool = PartialPool(store.home / OWN_FOLDER)
+    places = ((entry.path, store.spare(entry, pool.ready_path(entry))) for entry in missing)
+    return {path: place for path, place in places if place is not None}
 
 
 async def _transfer(
     request: SnapshotRequest, plan: Plan, chain: Chain, lanes: Lanes, store: Store, manifest: Manifest
 ) -> Mapping[str, Fetched]:
     pool = PartialPool(store.home / OWN_FOLDER)
-    with disk_errors(store.home):
-        pool.prepare()
     check_room(store.home, plan.size)
     with Progress(request.watchers, str(manifest.repo), plan.size) as progress:
         return await Transfer(chain, lanes, pool, manifest).run(plan, progress, request.max_workers)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import click
 
+from mirrorhub.http.redact import redact
+
 Row = tuple[str, str, str]
 
 
@@ -21,7 +23,7 @@ def config(as_json: bool) -> None:
     if as_json:
         record = {
             "settings": {name: {"value": value, "source": source} for name, value, source in ours},
-            "sdks": {name: {"value": value, "source": source} for name, value, source in theirs},
+            "sdks": _by_sdk(theirs),
         }
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
@@ -41,7 +43,7 @@ def _ours() -> list[Row]:
     store = trust_store(settings)
     rows = [("config_file", str(file), found), *settings.rows()]
     rows.append(("trust_store", str(store or "certifi"), settings.sources["ca_file"] if settings.ca_file else "system"))
-    proxies = {scheme: _without_password(proxy_for(f"{scheme}://example.com")) for scheme in ("https", "http")}
+    proxies = {scheme: redact(proxy_for(f"{scheme}://example.com") or "none") for scheme in ("https", "http")}
     return [*rows, *((f"{scheme}_proxy", proxy, "environment or system") for scheme, proxy in proxies.items())]
 
 
@@ -56,7 +58,7 @@ def _modelscope() -> list[Row]:
 
     sdk = HubConfig()
     name = f"modelscope {version('modelscope')}"
-    return [("endpoint", str(sdk.endpoint), name), ("cache", str(sdk.cache_dir), name)]
+    return [("endpoint", redact(str(sdk.endpoint)), name), ("cache", str(sdk.cache_dir), name)]
 
 
 def _huggingface() -> list[Row]:
@@ -65,10 +67,17 @@ def _huggingface() -> list[Row]:
 
     name = f"huggingface_hub {huggingface_hub.__version__}"
     return [
-        ("endpoint", constants.ENDPOINT, name),
+        ("endpoint", redact(constants.ENDPOINT), name),
         ("cache", constants.HF_HUB_CACHE, name),
         ("offline", str(constants.HF_HUB_OFFLINE), name),
     ]
+
+
+def _by_sdk(rows: list[Row]) -> dict[str, dict[str, str]]:
+    grouped: dict[str, dict[str, str]] = {}
+    for name, value, sdk in rows:
+        grouped.setdefault(sdk, {})[name] = value
+    return grouped
 
 
 def _asked(sdk: str, ask: Callable[[], list[Row]]) -> list[Row]:
@@ -95,9 +104,3 @@ def _print(title: str, rows: list[Row]) -> None:
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)
-
-
-def _without_password(proxy: str | None) -> str:
-    from mirrorhub.http.redact import redact
-
-    return redact(proxy) if proxy else "none"

@@ -91,6 +91,8 @@ def _parse(text: str, where: str) -> tuple[Content, ...]:
 
 
 def _content(row: Mapping[str, Any]) -> Content:
+    if not isinstance(row["repos"], list):
+        raise TypeError("repos is a list")
     wheel = row.get("wheel")
     entries: Sequence[Mapping[str, Any]] = row.get("file", [])
     return Content(

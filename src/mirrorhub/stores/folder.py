@@ -39,7 +39,7 @@ class FolderStore:
         publish(self.home / OWN_FOLDER, self.home, places, left_over(old, manifest))
         return self.home
 
-    def spare(self, entry: FileEntry) -> Path | None:
+    def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Plain files have no other name."""
         return None
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.config import Settings
+from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, write_whole
@@ -55,10 +56,10 @@ class HuggingFaceStore:
             publish(self.home / OWN_FOLDER, target, places, ())
         return target
 
-    def spare(self, entry: FileEntry) -> Path | None:
+    def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return the blob, which may have come with another revision."""
         blob = self.home / "blobs" / entry.digest.value if entry.digest else None
-        return blob if blob and blob.is_file() else None
+        return blob if blob and file_matches(blob, entry) else None
 
     def remember(self, manifest: Manifest, note: Note) -> None:
         """Write down what is there, and which commit the revision names."""

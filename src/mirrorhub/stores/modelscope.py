@@ -8,10 +8,12 @@ Source: modelscope_hub 0.5.1, `_download.py`. Older versions' directories are re
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mirrorhub.config import Settings
+from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, left_over
@@ -46,8 +48,13 @@ class ModelScopeStore:
         publish(self.home / OWN_FOLDER, target, places, left_over(old, manifest))
         return target
 
-    def spare(self, entry: FileEntry) -> Path | None:
-        """Plain files have no other name."""
+    def spare(self, entry: FileEntry, ready: Path) -> Path | None:
+        """Copy the file out of another revision, or out of an older version's directory, if it is the same there."""
+        for folder in self.directories() if entry.digest else ():
+            source = folder / entry.path
+            if source.is_file() and file_matches(source, entry):
+                shutil.copyfile(source, ready)
+                return ready
         return None
 
     def remember(self, manifest: Manifest, note: Note) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo, TransferReport, Voucher
-from mirrorhub.paths import OWN_FOLDER, folder_name
+from mirrorhub.paths import OWN_FOLDER, file_name, path_problem
 
 FORMAT = 1
 Stamp = tuple[int, int]
@@ -50,7 +50,7 @@ class NoteBook:
         """Return the note on a revision; a damaged one counts as none, and its files are hashed again."""
         try:
             return _decoded(json.loads(self._path(revision).read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
     def write(self, revision: str, note: Note) -> None:
@@ -63,7 +63,7 @@ class NoteBook:
         write_whole(self._path(revision), json.dumps(_encoded(note), ensure_ascii=False).encode(), private=True)
 
     def _path(self, revision: str) -> Path:
-        return self._folder / f"{folder_name(revision)}.json"
+        return self._folder / f"{file_name(revision)}.json"
 
 
 def held_files(
@@ -85,7 +85,7 @@ def held_files(
             stamp = stamp_of(path)
             trusted = not verify and known.get(entry.path) == (entry.digest, stamp)
             # Without a digest a file is as good as its note; found without one it is not known to be whole.
-            if trusted or (entry.digest is not None and path.is_file() and file_matches(path, entry)):
+            if trusted or (entry.digest is not None and file_matches(path, entry)):
                 held[entry.path] = stamp
     return held
 
@@ -175,6 +175,8 @@ def _decoded(raw: Any) -> Note:
     if raw["format"] != FORMAT:
         raise ValueError("another format")
     rows = raw["files"]
+    if any(path_problem(row["path"]) for row in rows):
+        raise ValueError("a path that must not be touched")
     entries = tuple(
         FileEntry(row["path"], row.get("size"), row.get("sha256"), row.get("git_sha1"), row.get("commit"))
         for row in rows

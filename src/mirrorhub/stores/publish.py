@@ -15,10 +15,12 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.errors import StoreError
+from mirrorhub.paths import path_problem
 from mirrorhub.stores.notes import write_whole
 
 _JOURNAL = "publish.json"
 _STAGING = "staging"
+_READY, _LINKS = "ready", "links"
 
 
 def publish(own: Path, target: Path, places: Mapping[str, Path], deletes: Iterable[str]) -> None:
@@ -27,7 +29,7 @@ def publish(own: Path, target: Path, places: Mapping[str, Path], deletes: Iterab
     Args:
         own: The folder for the journal and for staging, on the same file system as `target`.
         target: The snapshot's directory.
-        places: Path below `target` -> the checked file; several paths may name one file.
+        places: Path below `target` -> the checked file, all in one folder of `own`; several paths may name one file.
         deletes: Paths below `target` that go.
 
     Raises:
@@ -38,7 +40,7 @@ def publish(own: Path, target: Path, places: Mapping[str, Path], deletes: Iterab
     gone = sorted(set(deletes) - set(places))
     journal = {"target": str(target), "moves": {path: place.name for path, place in places.items()}, "deletes": gone}
     if places:
-        journal["ready"] = str(next(iter(places.values())).parent)
+        journal["source"] = next(iter(places.values())).parent.name
     write_whole(own / _JOURNAL, json.dumps(journal).encode(), private=True)
     _carry_out(own, target, places, gone)
     (own / _JOURNAL).unlink(missing_ok=True)
@@ -52,21 +54,36 @@ def finish_interrupted(own: Path) -> None:
     """
     path = own / _JOURNAL
     try:
-        journal = json.loads(path.read_bytes())
-        target, ready = Path(journal["target"]), Path(journal.get("ready", own))
-        places = {str(name): ready / str(place) for name, place in journal["moves"].items()}
-        deletes = [str(name) for name in journal["deletes"]]
+        begun = _read_journal(own, path.read_bytes())
     except FileNotFoundError:
         return
-    except (ValueError, KeyError, TypeError, AttributeError):
-        path.unlink(missing_ok=True)
-        return
-    waiting = {name: place for name, place in places.items() if _exists(place)}
-    staged = target.exists() or all(_exists(own / _STAGING / name) for name in set(places) - set(waiting))
-    if staged and target.is_relative_to(own.parent):
-        _carry_out(own, target, waiting, deletes)
+    if begun is not None:
+        target, places, deletes = begun
+        waiting = {name: place for name, place in places.items() if _exists(place)}
+        if target.exists() or all(_exists(own / _STAGING / name) for name in set(places) - set(waiting)):
+            _carry_out(own, target, waiting, deletes)
     shutil.rmtree(own / _STAGING, ignore_errors=True)
     path.unlink(missing_ok=True)
+
+
+def _read_journal(own: Path, data: bytes) -> tuple[Path, dict[str, Path], list[str]] | None:
+    """Read what was to be done; None unless all of it lies in the repository's own folder.
+
+    A folder may have come from somewhere else, as an archive or a clone: its journal is no better than its sender.
+    """
+    try:
+        journal = json.loads(data)
+        target = Path(journal["target"])
+        source = own / str(journal.get("source", _READY))
+        places = {str(name): source / str(place) for name, place in journal["moves"].items()}
+        deletes = [str(name) for name in journal["deletes"]]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    inside = target.is_relative_to(own.parent) and ".." not in target.parts and source.name in (_READY, _LINKS)
+    single = all(place.parent == source for place in places.values()) and source.parent == own
+    if not inside or not single or any(path_problem(name) for name in [*places, *deletes]):
+        return None
+    return target, places, deletes
 
 
 def _exists(path: Path) -> bool:
@@ -76,7 +93,11 @@ def _exists(path: Path) -> bool:
 
 def _carry_out(own: Path, target: Path, places: Mapping[str, Path], deletes: Iterable[str]) -> None:
     staging = own / _STAGING
+    gone = set(deletes)
     if target.exists():
+        # A file that becomes a folder, or the reverse, has to make room first; all else goes last.
+        for path in gone.intersection(_in_the_way(gone, places)):
+            _delete(target, path)
         _place_all(target, places)
     else:
         # What an ended process had staged stays: its files are right, and nobody else's.
@@ -84,9 +105,16 @@ def _carry_out(own: Path, target: Path, places: Mapping[str, Path], deletes: Ite
         _place_all(staging, places)
         target.parent.mkdir(parents=True, exist_ok=True)
         staging.replace(target)
-    for path in deletes:
+    for path in sorted(gone):
         _delete(target, path)
     shutil.rmtree(staging, ignore_errors=True)
+
+
+def _in_the_way(gone: Iterable[str], places: Iterable[str]) -> set[str]:
+    """Return the paths that are a folder of a new path, or lie below one."""
+    wanted = set(places)
+    above = {str(parent) for path in wanted for parent in PurePosixPath(path).parents}
+    return {path for path in gone if path in above or wanted.intersection(map(str, PurePosixPath(path).parents))}
 
 
 def _place_all(folder: Path, places: Mapping[str, Path]) -> None:
@@ -122,7 +150,12 @@ def _copy(source: Path, goal: Path) -> None:
 
 
 def _delete(target: Path, path: str) -> None:
-    (target / path).unlink(missing_ok=True)
+    try:
+        (target / path).unlink()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+        # Gone already, or something new stands in its place by now: unlinking a folder says EPERM on some systems.
+        if (target / path).is_file():
+            raise
     for parent in PurePosixPath(path).parents[:-1]:
         with suppress(OSError):
             (target / parent).rmdir()

@@ -39,8 +39,12 @@ class Store(Protocol):
             OSError: The disk refuses.
         """
 
-    def spare(self, entry: FileEntry) -> Path | None:
-        """Return where the content lies under another name, ready to be published; unchecked."""
+    def spare(self, entry: FileEntry, ready: Path) -> Path | None:
+        """Return where content that lies under another name waits to be published; copied to `ready` if need be.
+
+        Raises:
+            OSError: The disk refuses.
+        """
 
     def remember(self, manifest: Manifest, note: Note) -> None:
         """Write down what is there.

@@ -1,0 +1,269 @@
+"""The command line: the answer on stdout, the story on stderr, and exit codes that scripts can rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mirrorhub import __version__
+from mirrorhub.cli import main
+from mirrorhub.vad import sample_path
+from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import Status
+from tests.fakehub.repo import sample_bytes
+from tests.fakehub.rules import Rule
+
+FILES = {"config.json": b"{}", "sub/x.txt": b"x", "model.bin": sample_bytes("model", 100_000)}
+SECRET = "aSecretThatMustNotBeShown"
+Capture = pytest.CaptureFixture[str]
+
+
+def repos(**options: bool) -> list[Repo]:
+    """The files on both kinds of hub."""
+    return [Repo("modelscope", "org/name", FILES, **options), Repo("huggingface", "org/name", FILES, **options)]  # type: ignore[arg-type]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in another process."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "mirrorhub", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        env={**os.environ, "COLUMNS": "300"},
+    )
+
+
+def test_download() -> None:
+    """The path stands alone on stdout, for scripts; how it came is told on stderr."""
+    with FakeHub(repos(), [Status(503)], name="a") as broken, FakeHub(repos(), name="b") as good:
+        done = command("download", "org/name", "--endpoint", broken.url, "--endpoint", good.url)
+    assert done.returncode == 0
+    (path,) = done.stdout.splitlines()
+    assert {name: Path(path, name).read_bytes() for name in FILES} == FILES
+    first, second, vouched = done.stderr.splitlines()
+    assert first == f"{broken.url}: left: answered 503"
+    assert second == f"{good.url}: served 4 requests"
+    assert vouched == f"vouched for by: named {good.url}"
+
+
+def test_download_what_is_there(capsys: Capture, tmp_path: Path) -> None:
+    """What is on disk is said to be, and nobody is asked for it."""
+    with FakeHub(repos()) as hub:
+        assert main(["download", "org/name", "--endpoint", hub.url]) == 0
+    path = capsys.readouterr().out
+    assert main(["download", "org/name", "--offline"]) == 0
+    told = capsys.readouterr()
+    assert told.out == path
+    assert told.err.startswith("everything was on disk\n")
+
+
+def test_download_as_json(capsys: Capture) -> None:
+    """With --json the whole report stands on stdout and nothing beside it."""
+    with FakeHub(repos()) as hub:
+        assert main(["download", "hf://org/name", "--endpoint", hub.url, "--json"]) == 0
+    told = capsys.readouterr()
+    report = json.loads(told.out)
+    assert (told.err, set(report["files"])) == ("", set(FILES))
+    assert Path(report["path"], "model.bin").read_bytes() == FILES["model.bin"]
+    assert {row["path"] for row in report["reports"]} == set(FILES)
+    assert report["manifest"]["vouched_by"] == {"kind": "named", "name": hub.url}
+
+
+def test_download_part(capsys: Capture, tmp_path: Path) -> None:
+    """Files, patterns and a folder of one's own do what their names say."""
+    with FakeHub(repos()) as hub:
+        assert main(["download", "org/name", "config.json", "--endpoint", hub.url]) == 0
+        path = Path(capsys.readouterr().out.strip())
+        assert [file.name for file in path.iterdir()] == ["config.json"]
+        local = tmp_path / "local"
+        arguments = ["--include", "*.bin", "--include", "*.txt", "--exclude", "sub/*", "--local-dir", str(local)]
+        assert main(["download", "org/name", "--endpoint", hub.url, *arguments]) == 0
+        assert capsys.readouterr().out.strip() == str(local)
+        assert [file.name for file in local.iterdir() if not file.name.startswith(".")] == ["model.bin"]
+        cache = tmp_path / "cache"
+        assert main(["download", "org/name", "--endpoint", hub.url, "--cache-dir", str(cache)]) == 0
+        assert Path(capsys.readouterr().out.strip()).is_relative_to(cache)
+
+
+WRONG = [
+    ([], 2, "Usage"),
+    (["fly"], 2, "No such command"),
+    (["download"], 2, "Missing argument"),
+    (["download", "org/name", "--wings"], 2, "No such option"),
+    (["download", "org/name", "--hub", "gitlab"], 2, "gitlab"),
+    (["download", "org/name", "--timeout", "0"], 2, "timeout"),
+    (["download", "org/name", "--max-workers", "0"], 2, "max-workers"),
+    (["download", "not-an-id"], 2, "owner/name"),
+    (["download", "org/name", "--revision", "../x"], 2, "climbs"),
+    (["download", "org/name", "--endpoint", "ftp://a.test"], 2, "ftp://a.test"),
+    (["download", "org/name", "--offline"], 4, "not complete"),
+    (["warmup", "org/name", "--offline"], 4, "not complete"),
+    (["vad"], 2, "Missing argument"),
+    (["vad", "x.wav", "--set", "max_end_silence_time"], 2, "NAME=VALUE"),
+    (["vad", "x.wav", "--set", "max_end_silence_time=soon"], 2, "number"),
+    (["vad", "x.wav", "--set", "no_such_parameter=1", "--offline"], 2, "no_such_parameter"),
+    (["vad", "x.wav", "--offline"], 4, "not complete"),
+    (["vad", "x.wav", "--model", "./no/such/folder"], 1, "folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), WRONG, ids=[" ".join(row[0]) or "nothing" for row in WRONG])
+def test_exit_codes(arguments: list[str], code: int, words: str, capsys: Capture) -> None:
+    """What is wrong is said on stderr, and the exit code says of which kind it is."""
+    assert main(arguments) == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert words in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_repository_that_is_not_there(capsys: Capture) -> None:
+    """What no endpoint has cannot be fetched: exit code 1, and every attempt is told."""
+    with FakeHub(repos()) as hub:
+        assert main(["download", "org/other", "--endpoint", hub.url]) == 1
+    assert f"{hub.url}: listing: " in capsys.readouterr().err
+
+
+def test_access_denied(capsys: Capture) -> None:
+    """A gated repository without a token is exit code 3, with what to do about it."""
+    with FakeHub(repos(gated=True), token=SECRET) as hub:
+        assert main(["download", "hf://org/name", "--endpoint", hub.url]) == 3
+        assert "HF_TOKEN" in capsys.readouterr().err
+        assert main(["download", "hf://org/name", "--endpoint", hub.url, "--token", SECRET]) == 0
+        told = capsys.readouterr()
+        assert SECRET not in told.out + told.err
+
+
+def test_a_variable_that_cannot_be_used(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped variable is exit code 2 for every command that reads it."""
+    monkeypatch.setenv("MIRRORHUB_TRUST", "everybody")
+    for arguments in (["download", "org/name"], ["config"], ["warmup"]):
+        assert main(arguments) == 2
+        assert "MIRRORHUB_TRUST" in capsys.readouterr().err
+
+
+def test_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every setting stands in the table with its value and its source; of a token only that there is one."""
+    monkeypatch.setenv("MODELSCOPE_API_TOKEN", SECRET)
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{SECRET}@proxy.test:3128")
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", f"https://user:{SECRET}@mirror.test")
+    monkeypatch.setenv("MIRRORHUB_TRUST", "official")
+    done = command("config")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert SECRET not in done.stdout
+    rows = {words[0]: words[1:] for line in done.stdout.splitlines() if (words := line.split())}
+    assert rows["trust"] == ["official", "MIRRORHUB_TRUST"]
+    assert rows["modelscope_token"] == ["set,", "not", "shown", "MODELSCOPE_API_TOKEN"]
+    assert rows["modelscope_cache"] == [str(tmp_path / "ms"), "MODELSCOPE_CACHE"]
+    assert rows["https_proxy"][0] == "http://proxy.test:3128"
+
+
+def test_config_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With --json the same stands as JSON, with what the SDKs would use by themselves."""
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.test")
+    done = command("config", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert SECRET not in done.stdout
+    told = json.loads(done.stdout)
+    assert told["settings"]["huggingface_endpoint"] == {"value": "https://mirror.test", "source": "HF_ENDPOINT"}
+    assert told["settings"]["huggingface_token"] == {"value": "set, not shown", "source": "HF_TOKEN"}
+    sdks = json.dumps(told["sdks"])
+    assert str(tmp_path / "ms") in sdks
+    assert str(tmp_path / "hf") in sdks
+
+
+@pytest.mark.parametrize("arguments", [[], ["download"], ["vad"], ["warmup"], ["config"]], ids=lambda a: " ".join(a))
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help(arguments: list[str], option: str, capsys: Capture) -> None:
+    """Every command explains itself and its options."""
+    assert main([*arguments, option]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("Usage: mirrorhub")
+    assert told.err == ""
+
+
+def test_version(capsys: Capture) -> None:
+    """The version is told."""
+    assert main(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_verbose() -> None:
+    """-v tells on stderr what is tried and why it is left, and leaves stdout alone."""
+    with FakeHub(repos(), [Rule(Status(503), "listing", times=1)]) as hub:
+        done = command("-v", "download", "org/name", "--endpoint", hub.url)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1
+    assert f"left {hub.url} for listing: answered 503" in done.stderr
+
+
+def test_vad(model_dir: Path, capsys: Capture) -> None:
+    """Segments are printed as a table, or as JSON; a parameter that is set changes them."""
+    audio = str(sample_path())
+    arguments = ["vad", audio, "--model", str(model_dir)]
+    assert main([*arguments, "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["file"] == audio
+    assert all(0 <= start < end for start, end in record["segments"])
+    assert main(arguments) == 0
+    table = capsys.readouterr().out
+    assert f"{len(record['segments'])} segments" in table
+    assert "seconds" in table
+    assert main([*arguments, "--json", "--set", "max_single_segment_time=500"]) == 0
+    (shorter,) = json.loads(capsys.readouterr().out)
+    assert len(shorter["segments"]) > len(record["segments"])
+
+
+def test_vad_of_many(model_dir: Path, capsys: Capture, tmp_path: Path) -> None:
+    """A file that cannot be read does not hold up the others: exit code 5; when none can be read, 1."""
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF no audio at all")
+    missing = tmp_path / "missing.wav"
+    model = ["--model", str(model_dir)]
+    assert main(["vad", str(broken), str(sample_path()), *model]) == 5
+    told = capsys.readouterr()
+    assert str(broken) in told.err
+    assert "segments" in told.out
+    assert main(["vad", str(broken), str(missing), *model, "--json"]) == 1
+    records = json.loads(capsys.readouterr().out)
+    assert [set(record) for record in records] == [{"file", "error"}] * 2
+
+
+def test_a_parameter_that_does_not_exist(model_dir: Path, capsys: Capture) -> None:
+    """An unknown --set name is exit code 2, and the known ones are told."""
+    assert main(["vad", str(sample_path()), "--model", str(model_dir), "--set", "silence=1"]) == 2
+    told = capsys.readouterr().err
+    assert "silence" in told
+    assert "max_end_silence_time" in told
+
+
+def test_warmup(model_dir: Path, capsys: Capture) -> None:
+    """The model is brought, verified, loaded and tried, and each part's time is told."""
+    files = {file.name: file.read_bytes() for file in model_dir.iterdir() if file.is_file()}
+    with FakeHub([Repo("modelscope", "iic/speech_fsmn_vad_zh-cn-16k-common-pytorch", files)]) as hub:
+        assert main(["warmup", "--endpoint", hub.url]) == 0
+    told = capsys.readouterr().out
+    for word in ("fetch", "verify", "load", "detect", "vouched for by: pin", "ready: "):
+        assert word in told
+    assert main(["warmup", "--offline", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert set(record["seconds"]) == {"fetch", "verify", "load", "detect"}
+    assert record["segments"] > 0
+
+
+def test_warmup_of_another_model(capsys: Capture) -> None:
+    """A model that is no detector is brought and verified."""
+    with FakeHub(repos()) as hub:
+        assert main(["warmup", "org/name", "--endpoint", hub.url, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["segments"] is None
+    assert {"fetch", "verify"} <= set(record["seconds"])

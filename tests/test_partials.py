@@ -1,0 +1,237 @@
+"""Partial files: one writer each, adopted when their writer is gone, believed as far as their journal goes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirrorhub.digest import hasher_for
+from mirrorhub.models import FileEntry
+from mirrorhub.partials import Partial, PartialPool
+
+DATA = bytes(range(256)) * 40
+ENTRY = FileEntry("model.bin", len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
+A, B = "https://a.test", "https://b.test"
+HOLDER = """
+import sys
+from pathlib import Path
+from mirrorhub.models import FileEntry
+from mirrorhub.partials import PartialPool
+
+pool = PartialPool(Path(sys.argv[1]))
+pool.prepare()
+partial = pool.claim(FileEntry("model.bin", int(sys.argv[2]), sha256=sys.argv[3]))
+partial.append(b"x" * 1000, "https://a.test")
+print(partial.folder.name, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> PartialPool:
+    """A pool with its folders."""
+    pool = PartialPool(tmp_path / "own")
+    pool.prepare()
+    return pool
+
+
+def left(pool: PartialPool, data: bytes, journal: str) -> None:
+    """Leave a partial behind that nobody owns."""
+    partial = pool.claim(ENTRY)
+    partial.append(b"-", A)
+    folder = partial.folder
+    pool.release(partial)
+    folder = next(folder.parent.glob("*.free-*"))
+    (folder / "data").write_bytes(data)
+    (folder / "journal").write_text(journal)
+
+
+def lines(*ranges: tuple[int, int, str]) -> str:
+    """A journal."""
+    return "".join(json.dumps(list(line)) + "\n" for line in ranges)
+
+
+def test_a_new_one_is_empty(pool: PartialPool) -> None:
+    """Claiming leaves nothing on disk before the first byte."""
+    partial = pool.claim(ENTRY)
+    assert (partial.size, partial.ranges) == (0, [])
+    assert not partial.folder.exists()
+
+
+def test_released_and_adopted(pool: PartialPool) -> None:
+    """What one leaves the next takes up: the bytes, who gave which, and a digest that goes on."""
+    first = pool.claim(ENTRY)
+    first.append(DATA[:100], A)
+    first.append(DATA[100:300], A)
+    first.append(DATA[300:400], B)
+    pool.release(first)
+    second = pool.claim(ENTRY)
+    assert (second.size, second.ranges) == (400, [(0, 300, A), (300, 400, B)])
+    assert ENTRY.digest is not None
+    hasher = hasher_for(ENTRY.digest, len(DATA))
+    second.hash_into(hasher)
+    hasher.update(DATA[400:])
+    assert hasher.hexdigest() == ENTRY.sha256
+    assert pool.put(ENTRY, second, DATA[400:], B).read_bytes() == DATA
+    assert pool.is_ready(ENTRY)
+
+
+def test_two_claims_never_share(pool: PartialPool) -> None:
+    """Two claims of one content in one process write to folders of their own, and only one adopts what was left."""
+    left(pool, DATA[:10], lines((0, 10, A)))
+    claims = [pool.claim(ENTRY) for _ in range(5)]
+    assert len({claim.folder for claim in claims}) == 5
+    assert sorted(claim.size for claim in claims) == [0, 0, 0, 0, 10]
+    for number, claim in enumerate(claims):
+        claim.append(bytes([number]) * 10, A)
+    assert [(claim.folder / "data").read_bytes()[-1] for claim in claims] == [0, 1, 2, 3, 4]
+    for claim in claims:
+        claim.close()
+
+
+def test_the_largest_is_adopted(pool: PartialPool) -> None:
+    """Of several that were left the one with most bytes is taken up."""
+    claims = [pool.claim(ENTRY) for _ in range(3)]
+    for claim, size in zip(claims, (10, 30, 20), strict=True):
+        claim.append(DATA[:size], A)
+    for claim in claims:
+        pool.release(claim)
+    assert pool.claim(ENTRY).size == 30
+
+
+def test_another_content_is_left_alone(pool: PartialPool) -> None:
+    """Only a partial of the very same digest is taken up."""
+    left(pool, DATA[:10], lines((0, 10, A)))
+    assert pool.claim(FileEntry("model.bin", len(DATA), sha256="0" * 64)).size == 0
+
+
+@pytest.mark.parametrize("entry", [FileEntry("x", 10), FileEntry("x", None, sha256=ENTRY.sha256)], ids=str)
+def test_what_cannot_be_compared_is_not_adopted(pool: PartialPool, entry: FileEntry) -> None:
+    """Without digest or size nothing says that two are the same file: nothing is taken up."""
+    partial = pool.claim(entry)
+    partial.append(b"12345", A)
+    pool.release(partial)
+    assert pool.claim(entry).size == 0
+
+
+# Data, journal, and what is believed.
+JOURNALS = [
+    (DATA[:100], lines((0, 100, A)), 100),
+    pytest.param(DATA[:50], lines((0, 40, A), (40, 100, A)), 40, id="journal longer than data"),
+    pytest.param(DATA[:50], lines((0, 100, A)), 0, id="all of the journal longer than data"),
+    pytest.param(DATA[:100], lines((0, 40, A)), 40, id="data longer than journal"),
+    pytest.param(DATA[:100], "", 0, id="no line"),
+    pytest.param(DATA[:100], lines((0, 40, A)) + "[40, 80, ", 40, id="torn line"),
+    pytest.param(DATA[:100], lines((0, 40, A)) + "\0\0\0\0\n", 40, id="zeros"),
+    pytest.param(DATA[:100], lines((0, 40, A), (50, 80, A)), 40, id="gap"),
+    pytest.param(DATA[:100], lines((0, 40, A), (30, 80, A)), 40, id="overlap"),
+    pytest.param(DATA[:100], lines((0, 40, A), (40, 40, A), (40, 60, A)), 40, id="empty run"),
+    pytest.param(DATA[:100], lines((-10, 40, A)), 0, id="negative"),
+    pytest.param(DATA + DATA, lines((0, len(DATA), A), (len(DATA), 2 * len(DATA), A)), len(DATA), id="beyond size"),
+    pytest.param(DATA[:100], lines((0, 40, A)) + "12\n", 40, id="a number"),
+    pytest.param(DATA[:100], lines((0, 40, A)) + "null\n", 40, id="null"),
+    pytest.param(DATA[:100], lines((0, 40, A)) + '[40, "80", "a"]\n', 40, id="a text for a number"),
+    pytest.param(DATA[:100], lines((0, 40, A)) + '{"start": 40}\n', 40, id="another shape"),
+]
+
+
+@pytest.mark.parametrize(("data", "journal", "believed"), JOURNALS)
+def test_what_is_believed(pool: PartialPool, data: bytes, journal: str, believed: int) -> None:
+    """Bytes count as far as data and journal agree; a damaged line ends it, and never the call."""
+    left(pool, data, journal)
+    partial = pool.claim(ENTRY)
+    assert partial.size == believed
+    assert sum(end - start for start, end, _ in partial.ranges) == believed
+    # What comes after goes where the believed bytes end, and nothing is left of the others.
+    assert pool.put(ENTRY, partial, DATA[believed:], B).read_bytes() == DATA
+
+
+def test_data_longer_than_the_file(pool: PartialPool) -> None:
+    """Bytes that nobody vouched for do not stay behind the end of a file that was checked."""
+    left(pool, DATA + b"more", lines((0, 100, A)))
+    assert pool.put(ENTRY, pool.claim(ENTRY), DATA[100:], B).read_bytes() == DATA
+
+
+def test_restart(pool: PartialPool) -> None:
+    """A restart forgets all bytes; the next ones start at the beginning."""
+    partial = pool.claim(ENTRY)
+    partial.append(b"wrong", A)
+    partial.restart()
+    assert (partial.size, partial.ranges, partial.folder.exists()) == (0, [], False)
+    assert pool.put(ENTRY, partial, DATA, B).read_bytes() == DATA
+
+
+def test_set_aside(pool: PartialPool) -> None:
+    """Bytes kept for comparison are nobody's to take up."""
+    partial = pool.claim(ENTRY)
+    partial.append(DATA[:10], A)
+    aside = partial.set_aside()
+    assert aside.read_bytes() == DATA[:10]
+    assert (partial.size, pool.claim(ENTRY).size) == (0, 0)
+
+
+def test_an_empty_file(pool: PartialPool) -> None:
+    """A file of no bytes gets its place, too."""
+    empty = FileEntry("empty", 0, sha256=hashlib.sha256().hexdigest())
+    assert pool.put(empty, pool.claim(empty), b"", A).read_bytes() == b""
+    assert pool.is_ready(empty)
+
+
+def test_ready_is_checked_again(pool: PartialPool) -> None:
+    """A ready file whose bytes were changed since is not taken for ready."""
+    place = pool.put(ENTRY, pool.claim(ENTRY), DATA, A)
+    place.write_bytes(b"x" * len(DATA))
+    assert not pool.is_ready(ENTRY)
+
+
+def test_clear(pool: PartialPool) -> None:
+    """Folders go when they are empty, and stay while something is in them."""
+    left(pool, DATA[:10], lines((0, 10, A)))
+    pool.clear()
+    assert sorted(path.name for path in pool.home.iterdir()) == ["partial"]
+
+
+def test_a_foreign_owner_that_writes(pool: PartialPool) -> None:
+    """A partial of another host that was written to just now is not taken from it."""
+    partial = Partial(pool.home / "partial" / f"sha256-{ENTRY.sha256}.elsewhere-1-abcdef")
+    partial.append(DATA[:10], A)
+    partial.close()
+    assert pool.claim(ENTRY).size == 0
+
+
+@pytest.fixture
+def holder(pool: PartialPool) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A living process that holds a partial of a thousand bytes, and the partial's name."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(pool.home), str(len(DATA)), str(ENTRY.sha256)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process:
+        yield process, process.stdout.readline().strip()
+        process.kill()
+
+
+def test_a_living_owner(pool: PartialPool, holder: tuple[subprocess.Popen[str], str]) -> None:
+    """A partial of a process that lives is not taken from it."""
+    assert pool.claim(ENTRY).size == 0
+    assert (pool.home / "partial" / holder[1] / "data").is_file()
+
+
+def test_a_dead_owner(pool: PartialPool, holder: tuple[subprocess.Popen[str], str]) -> None:
+    """A partial of a process that was killed is taken up by the next one, under a name of its own."""
+    process, name = holder
+    process.kill()
+    process.wait()
+    partial = pool.claim(ENTRY)
+    assert (partial.size, partial.ranges) == (1000, [(0, 1000, A)])
+    assert partial.folder.name != name
+    assert not (pool.home / "partial" / name).exists()
