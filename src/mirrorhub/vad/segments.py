@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from mirrorhub.vad.options import Options
 from mirrorhub.vad.scores import Scores
 
 _NO_NOISE_YET_DB = -100.0
+_ENDLESS = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,8 +71,17 @@ class Segmenter:
 
     def push(self, scores: Scores) -> list[Segment]:
         """Take the next frames; return the segments that they closed."""
-        speech = self._decision.speech(scores).tobytes()
-        return [segment for flag in speech if (segment := self._step(flag))]
+        closed: list[Segment] = []
+        for flag, count in _runs(self._decision.speech(scores)):
+            while count:
+                # A window of nothing but speech, or silence, that sees more of the same leaves nothing to decide.
+                skipped = min(count, self._steady(flag))
+                if skipped:
+                    self._skip(skipped)
+                elif segment := self._step(flag):
+                    closed.append(segment)
+                count -= skipped or 1
+        return closed
 
     def finish(self) -> list[Segment]:
         """The signal ends here: an open segment runs to its last frame."""
@@ -80,6 +90,24 @@ class Segmenter:
         segment = Segment(self.open_start_ms, self.frames * FRAME_SHIFT_MS)
         self.open_start_ms = None
         return [segment]
+
+    def _steady(self, flag: int) -> int:
+        """How many frames more of the same leave everything as it is but the count of frames."""
+        if self._over or not self._window.rests_on(flag):
+            return 0
+        if self.open_start_ms is None:
+            return 0 if flag or self._options.detect_mode == 0 else _ENDLESS
+        if not (flag and self._window.speech):
+            return 0
+        return max(0, int(self._longest) - (self.frames - self.open_start_ms // FRAME_SHIFT_MS))
+
+    def _skip(self, count: int) -> None:
+        """Do what `_step` would do for so many steady frames."""
+        first = self.frames
+        self.frames += count
+        if self.open_start_ms is not None:
+            self._silent = 0
+            self._take(first, self.frames)
 
     def _step(self, flag: int) -> Segment | None:
         now = self.frames
@@ -149,6 +177,12 @@ class _Window:
         self._next = self._sum = 0
         self.speech = False
 
+    def rests_on(self, flag: int) -> bool:
+        """Whether every frame in it is like this one, and more of them would not turn it."""
+        if self._sum != self.size * flag or self.speech != bool(flag):
+            return False
+        return self._sum > self._little if self.speech else self._sum < self._enough
+
     def turn(self, flag: int) -> bool:
         """Count one more frame; say whether silence became speech or speech silence."""
         self._sum += flag - self._ring[self._next]
@@ -186,3 +220,11 @@ class _Decision:
         averages = np.fromiter(accumulate(level_db[noise].tolist(), follow, initial=self._noise_db), np.float64)
         self._noise_db = float(averages[-1])
         return averages[np.cumsum(noise) - noise]
+
+
+def _runs(speech: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield each run of equal frames: whether they are speech, and how many."""
+    edges = [0, *(np.flatnonzero(np.diff(speech)) + 1).tolist(), len(speech)]
+    for first, stop in pairwise(edges):
+        if stop > first:
+            yield int(speech[first]), stop - first
