@@ -88,7 +88,8 @@ def paths(load: str) -> list[str]:
 async def measure(kind: Any, load: str, url: str, ca_file: str) -> dict[str, float]:
     import httpx
 
-    from mirrorhub.http.carrier import Route, build_carrier
+    from mirrorhub.http.carrier import build_carrier
+    from mirrorhub.http.origin import Route
 
     places = asyncio.Semaphore(AT_ONCE)
     transport = build_carrier(kind, Route(ca_file=ca_file))

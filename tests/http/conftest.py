@@ -10,7 +10,8 @@ import httpx
 import pytest
 import trustme
 
-from mirrorhub.http.carrier import Kind, Route, build_carrier
+from mirrorhub.http.carrier import Kind, build_carrier
+from mirrorhub.http.origin import Route
 
 Client = Callable[..., httpx.AsyncClient]
 

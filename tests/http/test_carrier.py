@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mirrorhub.http.carrier import Kind, Route, cause_of
+from mirrorhub.http.carrier import Kind
+from mirrorhub.http.causes import cause_of
+from mirrorhub.http.origin import Route
 from tests.http.conftest import Client
 from tests.http.server import Connection, Server
 

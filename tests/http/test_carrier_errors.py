@@ -19,7 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mirrorhub.http.carrier import Cause, Kind, Route, build_carrier, cause_of
+from mirrorhub.http.carrier import Kind, build_carrier
+from mirrorhub.http.causes import Cause, cause_of
+from mirrorhub.http.origin import Route
 from tests.http.conftest import Client, server_context
 from tests.http.proxies import Proxy, SocksProxy, hang_up
 from tests.http.server import Server

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.anyio
 CANCEL = """
 import asyncio, contextlib, sys, threading
 import httpx
-from mirrorhub.http.carrier import Route, build_carrier
+from mirrorhub.http.carrier import build_carrier
+from mirrorhub.http.origin import Route
 
 kind, ca_file, url = sys.argv[1:]
 
@@ -98,7 +99,8 @@ FALLBACK = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, format="%(levelname)s", stream=sys.stdout)
 sys.modules["curl_cffi"] = None
-from mirrorhub.http.carrier import Route, build_carrier
+from mirrorhub.http.carrier import build_carrier
+from mirrorhub.http.origin import Route
 print(*{type(build_carrier("curl", Route())).__name__ for _ in range(3)})
 """
 

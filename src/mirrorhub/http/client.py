@@ -17,7 +17,7 @@ import httpx
 
 from mirrorhub import __version__
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.http.carrier import cause_of
+from mirrorhub.http.causes import cause_of
 from mirrorhub.http.redact import redact
 
 MAX_HOPS = 5

@@ -19,20 +19,9 @@ import certifi
 import h2.exceptions
 import httpx
 
-from mirrorhub.http.carrier import (
-    CLOSED,
-    CarrierError,
-    Cause,
-    Origin,
-    Route,
-    cause_of,
-    certificate_words,
-    check_headers,
-    origin_of,
-    timeouts_of,
-    transport_error,
-    unseen,
-)
+from mirrorhub.http.causes import CLOSED, CarrierError, Cause, cause_of, certificate_words, transport_error, unseen
+from mirrorhub.http.origin import Origin, Route, origin_of
+from mirrorhub.http.request import check_headers, timeouts_of
 
 LIMITS = httpx.Limits(max_connections=6, max_keepalive_connections=6, keepalive_expiry=15.0)
 GRACE_S = 0.5  # that our deadline leaves to httpx's own
