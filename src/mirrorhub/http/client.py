@@ -165,7 +165,7 @@ class Client:
         Raises:
             Failure: No answer, or a redirect that is not followed.
         """
-        url, credentials = httpx.URL(ask.url), ask.credentials
+        url, credentials = _parsed(ask.url), ask.credentials
         for _ in range(MAX_HOPS + 1):
             response = await self._send(ask, url, credentials)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
@@ -231,6 +231,13 @@ async def _identity(stream: Stream) -> Stream:
         return stream
     await stream.aclose()
     raise Failure(Fault.ENCODED, f"body is encoded as {encoding[:40]!r} although identity was asked for")
+
+
+def _parsed(address: str) -> httpx.URL:
+    try:
+        return httpx.URL(address)
+    except (httpx.InvalidURL, ValueError):
+        raise Failure(Fault.NOT_A_HUB, f"{redact(address)[:200]!r} is no address") from None
 
 
 def _target(url: httpx.URL, location: str) -> httpx.URL:
