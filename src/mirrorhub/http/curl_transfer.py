@@ -247,9 +247,18 @@ class CurlTransfer(httpx.AsyncByteStream):
         self._queued = 0
         if self._paused:
             self._paused = False
-            if self._curl is not None:
-                self._curl.pause(CURLPAUSE_CONT)
+            self._go_on()
         return data
+
+    def _go_on(self) -> None:
+        """Let a paused body come again; libcurl may say only now that its stream was reset meanwhile."""
+        if self._curl is None:
+            return
+        try:
+            self._curl.pause(CURLPAUSE_CONT)
+        except CurlError as error:
+            self._error = self._translate(error)
+            self.end()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

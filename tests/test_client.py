@@ -1,0 +1,93 @@
+"""The client over both carriers: what leaves it is an answer or a Failure, never another library's error."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal, cast
+
+import pytest
+
+from mirrorhub.faults import Failure, Fault
+from mirrorhub.http.carrier import build_carrier
+from mirrorhub.http.client import Ask, Client, Timeouts, retry_after_s
+from mirrorhub.http.origin import Route
+from mirrorhub.http.redact import redact
+from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import RstStream
+from tests.fakehub.repo import sample_bytes
+
+PATH = "/api/v1/models/org/name/repo?Revision=master&FilePath=big.bin"
+BIG = sample_bytes("big", 4_000_000)
+
+
+def ask(url: str) -> Ask:
+    """One request without credentials."""
+    return Ask(url, Timeouts(connect_s=5, silence_s=5))
+
+
+def test_a_paused_body_whose_stream_is_reset(carrier: str) -> None:
+    """A stream that is reset while nobody reads gives the bytes before it, then a Failure."""
+
+    async def read(hub: FakeHub) -> int:
+        client = Client(build_carrier(cast("Literal['curl', 'httpx']", carrier), Route(ca_file=str(hub.ca_file))))
+        try:
+            stream = await client.open(ask(hub.url + PATH))
+            await asyncio.to_thread(hub.log.wait_until, lambda log: log.requests()[0].outcome != "open")
+            count = 0
+            with pytest.raises(Failure) as caught:
+                async for chunk in stream:
+                    count += len(chunk)
+            assert caught.value.fault in (Fault.RESET, Fault.PROTOCOL)
+            await stream.aclose()
+            return count
+        finally:
+            await client.aclose()
+
+    with FakeHub([Repo("modelscope", "org/name", {"big.bin": BIG})], [RstStream(after_bytes=2_000_000)]) as hub:
+        assert asyncio.run(read(hub)) <= 2_000_000
+
+
+@pytest.mark.parametrize("url", ["https://a.test:x/", "https://[::1/", "\x00"])
+def test_what_is_no_address(url: str) -> None:
+    """An address that cannot be one is a Failure, whoever it came from."""
+
+    async def open_it() -> None:
+        client = Client(build_carrier("httpx", Route()))
+        try:
+            await client.open(ask(url))
+        finally:
+            await client.aclose()
+
+    with pytest.raises(Failure):
+        asyncio.run(open_it())
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}, 20.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:01 GMT"}, 0.0),
+        ({"retry-after": "99999999"}, 3600.0),
+        ({"retry-after": "soon"}, None),
+        ({"ratelimit": '"api";r=0;t=55'}, 55.0),
+        ({"ratelimit": '"api";r=10;t=55'}, None),
+    ],
+)
+def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> None:
+    """Retry-After is seconds or a date; Hugging Face says it in a header of its own; a year is an hour."""
+    assert retry_after_s(headers, now=lambda: 40.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see https://u:p@a.test:1/x?sig=1#y", "see https://a.test:1/x?..."),
+        ("https://a.test/x", "https://a.test/x"),
+        ("no address", "no address"),
+    ],
+)
+def test_addresses_as_they_may_be_shown(text: str, shown: str) -> None:
+    """No user, no password, no signature."""
+    assert redact(text) == shown
