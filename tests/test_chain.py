@@ -305,7 +305,7 @@ def test_silent_ones_come_last() -> None:
             assert await world.walk() == "ok from b"
         assert world.order == "abbb"
         assert world.now == 0.5
-        assert repr(world.chain) == "<Chain https://a (silent) > https://b>"
+        assert repr(world.chain) == "<Chain https://a (demoted) > https://b>"
 
     virtually(story)
 
@@ -458,9 +458,13 @@ def test_retry_after_beyond_patience() -> None:
     virtually(story)
 
 
-@pytest.mark.parametrize(("fault", "second_walk"), [(Fault.NOT_A_HUB, "ab"), (Fault.DNS, "b")], ids=["next", "out"])
+@pytest.mark.parametrize(
+    ("fault", "second_walk"),
+    [(Fault.NO_FILE, "ab"), (Fault.NOT_A_HUB, "b"), (Fault.DNS, "b")],
+    ids=["next", "demoted", "out"],
+)
 def test_out_for_the_call(fault: Fault, second_walk: str) -> None:
-    """`next` holds for one walk; `out` holds for all walks of the call."""
+    """`next` holds for one walk, `out` for all walks of the call; what is no answer at all puts an endpoint last."""
 
     async def story() -> None:
         world = World({"a": [fails(fault)], "b": [fails(Fault.RESET), Says()]})

@@ -65,6 +65,19 @@ VERDICTS: dict[Fault, Verdict] = {
     Fault.DISK: Verdict.NOBODY,
 }
 
+DEMOTING = frozenset(
+    {
+        Fault.CONNECT_TIMEOUT,
+        Fault.READ_TIMEOUT,
+        Fault.REFUSED,
+        Fault.RESET,
+        Fault.PROXY,
+        Fault.SERVER_ERROR,
+        Fault.NOT_A_HUB,
+    }
+)
+"""After these an endpoint is asked after the others, until a byte has come from it."""
+
 FINAL_WORDS = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.NO_FILE, Fault.DENIED})
 """What only the hub itself can say for good."""
 
@@ -115,11 +128,19 @@ class Beat:
 
 @dataclass(slots=True)
 class Standing:
-    """What a call has learnt of an endpoint."""
+    """What a call has learnt of an endpoint.
+
+    Attributes:
+        connect_s: How long connecting took.
+        heard_at: When a byte last came.
+        demoted: It is asked after the others.
+        out: It is asked no more.
+        parked_until: It asked not to be asked before.
+    """
 
     connect_s: float = 0.0
     heard_at: float = float("-inf")
-    silent: bool = False
+    demoted: bool = False
     out: bool = False
     parked_until: float = float("-inf")
 
@@ -185,7 +206,7 @@ class Chain:
     def heard(self, endpoint: Endpoint) -> None:
         """A byte has come from this endpoint."""
         self._heard_at = self._standing[endpoint].heard_at = self._clock()
-        self._standing[endpoint].silent = False
+        self._standing[endpoint].demoted = False
 
     def convict(self, name: str, subject: str, message: str) -> None:
         """An endpoint, by its name in a journal, gave wrong bytes: it is out for this call."""
@@ -335,15 +356,15 @@ class Chain:
 
     def _note_silence(self, runners: Iterable[tuple[Endpoint, Beat]]) -> None:
         for endpoint, _ in runners:
-            if not self._standing[endpoint].silent:
+            if not self._standing[endpoint].demoted:
                 log.info("%s is silent; another endpoint is started beside it", endpoint)
-                self._standing[endpoint].silent = True
+                self._standing[endpoint].demoted = True
 
     def _answered(self, endpoint: Endpoint, beat: Beat) -> None:
         standing = self._standing[endpoint]
         if beat.connected_at is not None:
             standing.connect_s = max(standing.connect_s, beat.connected_at - beat.started_at)
-        standing.silent = False
+        standing.demoted = False
 
     def _failed(self, walk: Walk[Answer, Result], endpoint: Endpoint, failure: Failure, started: float) -> None:
         """Record a failure and draw the table's conclusion.
@@ -356,8 +377,8 @@ class Chain:
         standing = self._standing[endpoint]
         if failure.retry_after_s is not None:
             standing.parked_until = self._clock() + failure.retry_after_s
-        if failure.fault in (Fault.CONNECT_TIMEOUT, Fault.READ_TIMEOUT):
-            standing.silent = True
+        if failure.fault in DEMOTING:
+            standing.demoted = True
         match verdict(failure.fault, last_word=self._last_word(walk, endpoint)):
             case Verdict.NEXT:
                 walk.given_up.add(endpoint)
@@ -375,11 +396,11 @@ class Chain:
         return not walk.vouched and endpoint.official and not any(self._may_be_asked(walk, other) for other in others)
 
     def _order(self, walk: Walk[Answer, Result]) -> list[Endpoint]:
-        """Who is asked in this lap: the silent ones last, the parked ones not before their time."""
+        """Who is asked in this lap: the demoted ones last, the parked ones not before their time."""
         now = self._clock()
         usable = [endpoint for endpoint in walk.endpoints if self._may_be_asked(walk, endpoint)]
         ready = [endpoint for endpoint in usable if self._standing[endpoint].parked_until <= now]
-        return sorted(ready, key=lambda endpoint: self._standing[endpoint].silent)
+        return sorted(ready, key=lambda endpoint: self._standing[endpoint].demoted)
 
     def _may_be_asked(self, walk: Walk[Answer, Result], endpoint: Endpoint) -> bool:
         return endpoint not in walk.given_up and not self._standing[endpoint].out
@@ -405,7 +426,7 @@ class Chain:
 
     @staticmethod
     def _mark(standing: Standing) -> str:
-        return " (out)" if standing.out else " (silent)" if standing.silent else ""
+        return " (out)" if standing.out else " (demoted)" if standing.demoted else ""
 
 
 class _LapOver(Exception):  # noqa: N818 - a signal between lap and laps
