@@ -78,7 +78,7 @@ def _print_tables(results: list[tuple[Path, list[Segment] | AudioError]]) -> Non
     console = Console()
     for file, found in results:
         if isinstance(found, AudioError):
-            click.echo(f"{file}: {found}", err=True)
+            click.echo(str(found), err=True)
             continue
         speech_s = sum(segment.duration_ms for segment in found) / 1000
         console.print(f"{escape(str(file))}: {len(found)} segments, {speech_s:.1f} s of speech", soft_wrap=True)

@@ -91,8 +91,9 @@ class Stream:
         url: Who answered in the end.
     """
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, asked: str) -> None:
         self._response = response
+        self._asked = asked
         self.status = response.status_code
         self.headers = dict(response.headers)
         self.url = str(response.url)
@@ -115,7 +116,7 @@ class Stream:
             async for chunk in self._response.aiter_raw():
                 yield chunk
         except httpx.HTTPError as error:
-            raise failure_of(error) from error
+            raise failure_of(error, self._asked) from error
 
     async def read(self, limit: int) -> bytes:
         """Read the whole body.
@@ -169,7 +170,7 @@ class Client:
         for _ in range(MAX_HOPS + 1):
             response = await self._send(ask, url, credentials)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
-                return await _identity(Stream(response))
+                return await _identity(Stream(response, ask.url))
             await response.aclose()
             target = _target(url, response.headers["location"])
             if _origin(target) != _origin(url):
@@ -192,14 +193,15 @@ class Client:
         try:
             response = await self._transport.handle_async_request(request)
         except httpx.HTTPError as error:
-            raise failure_of(error) from error
+            raise failure_of(error, ask.url) from error
         response.request = request
         return response
 
 
-def failure_of(error: httpx.HTTPError) -> Failure:
-    """Name what went wrong below the HTTP layer."""
-    message = redact(str(error)) or type(error).__name__
+def failure_of(error: httpx.HTTPError, asked: str) -> Failure:
+    """Name what went wrong below the HTTP layer; where it happened is said only if it is not where was asked."""
+    scheme, host, port = _origin(httpx.URL(asked))
+    message = redact(str(error)).removeprefix(f"{scheme}://{host}:{port}: ") or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
         return Failure(Fault.CONNECT_TIMEOUT, message)
     if not isinstance(error, httpx.TransportError):
