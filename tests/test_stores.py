@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from mirrorhub.errors import NotCachedError
 from mirrorhub.models import FileEntry, Manifest, TransferReport, Voucher
 from mirrorhub.models import Repo as RepoName
 from mirrorhub.paths import OWN_FOLDER
-from mirrorhub.stores.notes import Note, NoteBook, held_files, left_over, merged, stamp_of
-from mirrorhub.stores.publish import finish_interrupted, publish
+from mirrorhub.stores.notes import Note, NoteBook, encode_note, held_files, left_over, merged, stamp_of
+from mirrorhub.stores.publish import Publication, finish_interrupted, publish
 from tests.fakehub import FakeHub, Repo
 
 REPO = RepoName("modelscope", "org/name")
@@ -156,12 +157,17 @@ def test_notes_are_merged() -> None:
     assert note.origins == {"a.txt": ("old",), "sub/b.txt": ("new",)}
 
 
-def test_left_over() -> None:
-    """Files that an old manifest brought and the new one lacks, or has otherwise, are left over."""
-    old = Note(manifest(A, B, GIT), {"a.txt": (1, 1), "sub/b.txt": (2, 2)})
-    assert left_over(old, manifest(A, entry("sub/b.txt", b"new"))) == ("sub/b.txt",)
-    assert left_over(old, manifest(B)) == ("a.txt",)
-    assert left_over(None, manifest(A)) == ()
+def test_left_over(tmp_path: Path) -> None:
+    """What an old manifest brought and the new one lacks, or has otherwise, is left over, if nobody changed it."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.txt").write_bytes(b"a")
+    (tmp_path / "sub" / "b.txt").write_bytes(b"b")
+    old = Note(manifest(A, B, GIT), {path: stamp_of(tmp_path / path) for path in ("a.txt", "sub/b.txt")})
+    assert left_over(tmp_path, old, manifest(A, entry("sub/b.txt", b"new"))) == ("sub/b.txt",)
+    assert left_over(tmp_path, old, manifest(B)) == ("a.txt",)
+    assert left_over(tmp_path, None, manifest(A)) == ()
+    (tmp_path / "a.txt").write_bytes(b"mine by now")
+    assert left_over(tmp_path, old, manifest(B)) == ()
 
 
 @pytest.fixture
@@ -181,22 +187,27 @@ def ready(home: Path, **files: bytes) -> dict[str, Path]:
     return places
 
 
+def put(home: Path, target: Path, places: dict[str, Path], deletes: Sequence[str]) -> None:
+    """Publish files under a note."""
+    publish(home, Publication(target, places, tuple(deletes), Note(manifest(A), {}), "master"))
+
+
 def test_a_new_directory(home: Path) -> None:
     """A directory that is not there yet appears with everything in it, and nothing is left beside."""
     target = home / "snapshots" / "master"
-    publish(home / OWN_FOLDER, target, ready(home, a=b"a", sub__b=b"b"), ())
+    put(home, target, ready(home, a=b"a", sub__b=b"b"), ())
     assert tree(target) == {"a.txt": b"a", "sub/b.txt": b"b"}
-    assert [path.name for path in (home / OWN_FOLDER).iterdir()] == ["ready"]
+    assert sorted(path.name for path in (home / OWN_FOLDER).iterdir()) == ["notes", "ready"]
     assert not list((home / OWN_FOLDER / "ready").iterdir())
 
 
 def test_a_directory_that_is_there(home: Path) -> None:
     """A directory that is there is changed file by file: others' files stay, what goes goes with its empty folder."""
     target = home / "snapshots" / "master"
-    publish(home / OWN_FOLDER, target, ready(home, a=b"old", sub__gone=b"x", keep=b"k"), ())
+    put(home, target, ready(home, a=b"old", sub__gone=b"x", keep=b"k"), ())
     (target / "mine.txt").write_bytes(b"mine")
     inode = target.stat().st_ino
-    publish(home / OWN_FOLDER, target, ready(home, a=b"new", deep__er__c=b"c"), ["sub/gone.txt", "not-there.txt"])
+    put(home, target, ready(home, a=b"new", deep__er__c=b"c"), ["sub/gone.txt", "not-there.txt"])
     assert tree(target) == {"a.txt": b"new", "deep/er/c.txt": b"c", "keep.txt": b"k", "mine.txt": b"mine"}
     assert not (target / "sub").exists()
     assert target.stat().st_ino == inode
@@ -205,8 +216,8 @@ def test_a_directory_that_is_there(home: Path) -> None:
 def test_what_is_replaced_is_not_deleted(home: Path) -> None:
     """A path that both comes and goes comes."""
     target = home / "snapshots" / "master"
-    publish(home / OWN_FOLDER, target, ready(home, a=b"old"), ())
-    publish(home / OWN_FOLDER, target, ready(home, a=b"new"), ["a.txt"])
+    put(home, target, ready(home, a=b"old"), ())
+    put(home, target, ready(home, a=b"new"), ["a.txt"])
     assert tree(target) == {"a.txt": b"new"}
 
 
@@ -214,7 +225,7 @@ def test_one_content_under_two_paths(home: Path) -> None:
     """A file that stands at two paths is there twice, and the two are apart."""
     (place,) = ready(home, a=b"same").values()
     target = home / "snapshots" / "master"
-    publish(home / OWN_FOLDER, target, {"a.txt": place, "sub/b.txt": place}, ())
+    put(home, target, {"a.txt": place, "sub/b.txt": place}, ())
     (target / "a.txt").write_bytes(b"changed")
     assert tree(target) == {"a.txt": b"changed", "sub/b.txt": b"same"}
 
@@ -229,11 +240,13 @@ def test_one_content_under_two_paths_from_a_hub() -> None:
 
 def journal(home: Path, target: Path | str, places: dict[str, Path], deletes: list[str] | None = None) -> Path:
     """Write the journal of a publish that was ended before it began to move."""
-    path = home / OWN_FOLDER / "publish.json"
+    path = home / OWN_FOLDER / "publish-free-1.json"
     folder = next(iter(places.values())).parent if places else home / OWN_FOLDER / "ready"
     record = {
         "target": str(target),
-        "ready": str(folder),
+        "source": os.path.relpath(folder, home / OWN_FOLDER),
+        "note": encode_note(Note(manifest(A), {})),
+        "name": "master",
         "moves": {name: place.name for name, place in places.items()},
         "deletes": deletes or [],
     }
@@ -246,11 +259,11 @@ def test_an_interrupted_publish_of_a_new_directory(home: Path, moved: int) -> No
     """A new directory whose publishing was cut off anywhere is published whole by the next call."""
     target, places = home / "snapshots" / "master", ready(home, a=b"a", sub__b=b"b")
     path = journal(home, target, places)
-    staging = home / OWN_FOLDER / "staging"
+    staging = home / OWN_FOLDER / "staging-free-1"
     for name, place in list(places.items())[:moved]:
         (staging / name).parent.mkdir(parents=True, exist_ok=True)
         place.replace(staging / name)
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert tree(target) == {"a.txt": b"a", "sub/b.txt": b"b"}
     assert not path.exists()
     assert not staging.exists()
@@ -260,13 +273,13 @@ def test_an_interrupted_publish_of_a_new_directory(home: Path, moved: int) -> No
 def test_an_interrupted_change_of_a_directory(home: Path, moved: int) -> None:
     """A directory whose change was cut off anywhere gets the rest of it, deletions and all."""
     target = home / "snapshots" / "master"
-    publish(home / OWN_FOLDER, target, ready(home, a=b"old", gone=b"x"), ())
+    put(home, target, ready(home, a=b"old", gone=b"x"), ())
     places = ready(home, a=b"new", sub__b=b"b")
     path = journal(home, target, places, ["gone.txt"])
     (target / "sub").mkdir()
     for name, place in list(places.items())[:moved]:
         place.replace(target / name)
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert tree(target) == {"a.txt": b"new", "sub/b.txt": b"b"}
     assert not path.exists()
 
@@ -276,23 +289,23 @@ def test_an_interrupted_publish_that_cannot_be_finished(home: Path) -> None:
     places = ready(home, a=b"a", b=b"b")
     path = journal(home, home / "snapshots" / "master", places)
     places["b.txt"].unlink()
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert not (home / "snapshots").exists()
     assert not path.exists()
 
 
 def test_nothing_was_interrupted(home: Path) -> None:
     """Without a journal nothing is done."""
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert not (home / "snapshots").exists()
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"target": 1}', b'{"target": "x", "moves": []}'])
 def test_a_damaged_journal(home: Path, data: bytes) -> None:
     """A journal that cannot be read is dropped."""
-    path = home / OWN_FOLDER / "publish.json"
+    path = home / OWN_FOLDER / "publish-free-1.json"
     path.write_bytes(data)
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert not path.exists()
 
 
@@ -306,7 +319,7 @@ def test_a_journal_with_a_target_outside(home: Path, target: str) -> None:
     (outside / "precious.txt").write_bytes(b"precious")
     places = ready(home, a=b"a")
     path = journal(home, target.format(home=home, outside=outside), places, ["precious.txt"])
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert tree(outside) == {"precious.txt": b"precious"}
     assert not path.exists()
 
@@ -322,7 +335,7 @@ def test_a_journal_with_a_path_outside(home: Path, name: str, act: str) -> None:
     (place,) = ready(home, a=b"evil").values()
     path = name.format(outside=outside)
     journal(home, target, {path: place} if act == "move" else {"a.txt": place}, [path] if act == "delete" else [])
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert tree(outside) == {"precious.txt": b"precious"}
 
 
@@ -333,7 +346,7 @@ def test_a_journal_that_takes_from_outside(home: Path) -> None:
     target.mkdir(parents=True)
     (outside / "precious.txt").write_bytes(b"precious")
     journal(home, target, {"a.txt": outside / "precious.txt"})
-    finish_interrupted(home / OWN_FOLDER)
+    finish_interrupted(home)
     assert tree(outside) == {"precious.txt": b"precious"}
     assert not tree(target)
 

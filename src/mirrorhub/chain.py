@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mirrorhub.config import Patience
+from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.models import Attempt, Endpoint
 
@@ -77,6 +78,9 @@ DEMOTING = frozenset(
     }
 )
 """After these an endpoint is asked after the others, until a byte has come from it."""
+
+UNREADABLE = ValueError | LookupError | TypeError | AttributeError | OverflowError | RecursionError
+"""What reading a hostile answer ends in where no rule foresaw it."""
 
 FINAL_WORDS = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.NO_FILE, Fault.DENIED})
 """What only the hub itself can say for good."""
@@ -320,8 +324,12 @@ class Chain:
             if error is None:
                 return task
             endpoint, beat = runners.pop(task)
-            if not isinstance(error, Failure):
+            if isinstance(error, MirrorHubError) or not isinstance(error, Failure | UNREADABLE):
                 raise error
+            if not isinstance(error, Failure):
+                # An answer that no rule foresaw is this endpoint's failure, not the call's.
+                log.debug("%s: %s", endpoint, walk.subject, exc_info=error)
+                error = Failure(Fault.NOT_A_HUB, f"gave an answer that cannot be read ({type(error).__name__})")
             waiting.remove(endpoint)
             self._failed(walk, endpoint, error, beat.started_at)
         return None

@@ -17,6 +17,7 @@ The config file is TOML, at MIRRORHUB_CONFIG or in the user's configuration dire
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -88,7 +89,7 @@ class Settings:
         sources: Where each value came from.
     """
 
-    endpoints: tuple[str | Endpoint, ...] | None = None
+    endpoints: tuple[str | Endpoint, ...] | None = field(default=None, repr=False)
     trust: Trust = "auto"
     timeout_s: float | None = None
     silence_s: float = 30.0
@@ -97,8 +98,8 @@ class Settings:
     huggingface_offline: bool = False
     carrier: Carrier = "curl"
     max_files: int = 50_000
-    modelscope_endpoint: str | None = None
-    huggingface_endpoint: str | None = None
+    modelscope_endpoint: str | None = field(default=None, repr=False)
+    huggingface_endpoint: str | None = field(default=None, repr=False)
     modelscope_cache: Path = field(default_factory=lambda: _modelscope_cache({})[0])
     huggingface_cache: Path = field(default_factory=lambda: _huggingface_cache({})[0])
     ca_file: Path | None = None
@@ -233,6 +234,9 @@ def _endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
         raise ValueError(f"an [[endpoint]] has no {unknown[0]!r}; it has {', '.join(known)}")
     if "url" not in table:
         raise ValueError("an [[endpoint]] needs a url")
+    if "repo" in table:
+        # It holds something else under that name: it may give bytes whose digest is known, and say nothing.
+        table = {**table, "can": ["pull"]}
     return Endpoint(
         named=True, **{key: _read(f"[[endpoint]] {key}", value, known[key]) for key, value in table.items()}
     )
@@ -369,5 +373,5 @@ def _shown(name: str, value: object) -> str:
     if name.endswith("_token"):
         return "set, not shown" if value else "not set"
     if isinstance(value, tuple):
-        return redact(", ".join(map(str, value)))
+        return re.sub(r"[^\s,/@]+@", "", redact(", ".join(map(str, value))))
     return "not set" if value is None else redact(str(value))

@@ -48,6 +48,7 @@ async def exclusive(path: Path, limit_s: float) -> AsyncIterator[None]:
         return
     try:
         with suppress(OSError):
+            holder.unlink(missing_ok=True)
             holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}))
         yield
     finally:

@@ -45,9 +45,10 @@ class Failure(Exception):  # noqa: N818 - not an error yet: the chain decides
     """
 
     def __init__(self, fault: Fault, message: str = "", *, retry_after_s: float | None = None) -> None:
-        super().__init__(message or fault.value)
+        # Parts of it come from the other end: no control characters, no half characters.
+        self.message = "".join(char if char.isprintable() else "?" for char in message or fault.value)
+        super().__init__(self.message)
         self.fault = fault
-        self.message = message or fault.value
         self.retry_after_s = retry_after_s
 
 

@@ -76,7 +76,8 @@ class Intake:
 
     def resume_at(self, endpoint: Endpoint) -> int:
         """Return the offset to ask this endpoint for; 0 where its bytes must not be mixed with another's."""
-        return 0 if self._suspect and str(endpoint) != self._source else self.held
+        mixes = self._suspect is not None or self._entry.digest is None
+        return 0 if mixes and str(endpoint) != self._source else self.held
 
     async def begin(self) -> Path | None:
         """Take up what an earlier call has left; return the file's place if that is all of it.
@@ -210,7 +211,8 @@ class Intake:
         """
         await self._flush()
         ranges = tuple(self._partial.ranges)
-        if {giver for _, _, giver in ranges} <= {self._source}:
+        # What an earlier process left may have been damaged on disk: that convicts nobody.
+        if not self._reused and {giver for _, _, giver in ranges} <= {self._source}:
             await self._restart()
             raise wrong
         self._progress.update(-self.held)
@@ -225,9 +227,7 @@ class Intake:
         self._source = next(iter(givers), "")
         try:
             return await self._finish()
-        except Failure as failure:
-            if isinstance(failure, WrongDigest):
-                self._chain.convict(self._source, self._entry.path, failure.message)
+        except Failure:
             return None
 
     def _convict(self, suspect: Suspect, place: Path) -> None:

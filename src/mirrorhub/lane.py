@@ -93,12 +93,14 @@ class Lane:
             Failure: No answer came.
         """
         stream = await self.client.open(self._ask(url, beat))
-        beat.answer()
-        self.heard(self.endpoint)
         try:
-            return Answer(stream.status, stream.headers, await stream.read(MAX_LISTING), stream.url)
+            answer = Answer(stream.status, stream.headers, await stream.read(MAX_LISTING), stream.url)
         finally:
             await stream.aclose()
+        # Only now: a listing that drips is a silent endpoint, beside which another one is started.
+        beat.answer()
+        self.heard(self.endpoint)
+        return answer
 
     async def open(self, url: str, start: int, size: int | None, beat: Beat, failure: HubFailure) -> Slice:
         """Ask for a file's bytes from `start` on; what comes may start at 0 all the same, and says so.
@@ -136,7 +138,7 @@ class Lane:
 
     async def _slice(self, stream: Stream, start: int, size: int | None, failure: HubFailure) -> Slice:
         if stream.status not in (200, 206):
-            body = await stream.read(MAX_ERROR_BODY)
+            body = await stream.read_some(MAX_ERROR_BODY)
             raise failure(Answer(stream.status, stream.headers, body, stream.url))
         if not _fits(stream, start, size):
             raise Failure(Fault.RANGE, f"answered with range {stream.headers.get('content-range')!r}, not as asked")
@@ -189,8 +191,15 @@ def next_page(answer: Answer) -> str | None:
     for link in answer.headers.get("link", "").split(","):
         address, _, parameters = link.partition(";")
         if 'rel="next"' in parameters.replace(" ", "") or "rel=next" in parameters.replace(" ", ""):
-            return urljoin(answer.url, address.strip().strip("<>"))
+            target = urljoin(answer.url, address.strip().strip("<>"))
+            if not target.startswith(("https://", "http://")) or _downgrades(answer.url, target):
+                raise Failure(Fault.REDIRECT, "the next page of the listing is at an address that is not followed")
+            return target
     return None
+
+
+def _downgrades(url: str, target: str) -> bool:
+    return url.startswith("https:") and target.startswith("http:")
 
 
 def _fits(stream: Stream, start: int, size: int | None) -> bool:

@@ -63,12 +63,12 @@ class Lanes:
         return credentials
 
     def _token(self, endpoint: Endpoint) -> str | None:
-        given = self._settings.endpoints
+        given = self._settings.endpoints if self._settings.sources.get("endpoints") == "argument" else None
         return token_for(
             endpoint,
             request_hub=self._request.repo.hub,
             explicit=self._request.token,
-            sole=given is not None and len(self._chain.endpoints) == 1,
+            sole=given is not None and len(given) == 1 and len(self._chain.endpoints) == 1,
             ambient=self._settings.token_for(endpoint.hub),
         )
 

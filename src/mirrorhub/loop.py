@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from mirrorhub.progress import Stopped
+
 if TYPE_CHECKING:
     from mirrorhub.config import Settings
     from mirrorhub.http.client import Client
@@ -58,9 +60,13 @@ class LoopThread:
         """Whether this is the loop's own thread."""
         return threading.current_thread() is self._thread
 
+    def is_running(self) -> bool:
+        """Whether the thread lives."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Cancel what runs, close all connections, end the thread."""
-        if self._loop.is_closed():
+        if self._loop.is_closed() or not self.is_running():
             return
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -112,6 +118,8 @@ def run(work: Work[T], settings: Settings) -> T:
     call = _thread().submit(work, settings)
     try:
         return _wait(call.future)
+    except Stopped as stopped:
+        raise stopped.wish from None
     except BaseException:
         if call.future.cancel():
             call.ended.wait(LET_GO_S)
@@ -120,7 +128,10 @@ def run(work: Work[T], settings: Settings) -> T:
 
 async def arun(work: Work[T], settings: Settings) -> T:
     """Run work on the loop from any other loop; a cancellation here cancels it there."""
-    return await asyncio.wrap_future(_thread().submit(work, settings).future)
+    try:
+        return await asyncio.wrap_future(_thread().submit(work, settings).future)
+    except Stopped as stopped:
+        raise stopped.wish from None
 
 
 def close() -> None:
@@ -141,7 +152,7 @@ def close() -> None:
 def _thread() -> LoopThread:
     global _current
     with _lock:
-        if _current is None:
+        if _current is None or not _current.is_running():
             _current = LoopThread()
         return _current
 

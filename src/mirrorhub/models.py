@@ -116,6 +116,9 @@ class Endpoint:
     repo: str | None = None
     revision: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Endpoint({self.address!r}, hub={self.hub!r}, can={sorted(self.can)}, auth={self.auth})"
+
     def __str__(self) -> str:
         """Return the address as it may be shown: without user and password."""
         if self.hub == "wheel":

@@ -14,8 +14,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,10 +22,7 @@ from typing import IO
 
 from mirrorhub.digest import BLOCK, Hasher, file_matches
 from mirrorhub.models import FileEntry
-
-QUIET_S = 60.0
-"""An owner on another host cannot be asked whether it lives; one that has written nothing for so long does not."""
-_TOKEN = secrets.token_hex(4)
+from mirrorhub.owner import is_alive, is_regular, own_name
 
 
 @dataclass(slots=True)
@@ -126,11 +121,12 @@ class PartialPool:
 
     def is_ready(self, entry: FileEntry) -> bool:
         """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly."""
-        return entry.digest is not None and file_matches(self.ready_path(entry), entry)
+        place = self.ready_path(entry)
+        return entry.digest is not None and is_regular(place) and file_matches(place, entry)
 
     def claim(self, entry: FileEntry) -> Partial:
         """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
-        own = self._partial / f"{_key(entry)}.{_own_name()}"
+        own = self._partial / f"{_key(entry)}.{own_name()}"
         if entry.digest is None or entry.size is None:
             return Partial(own)
         for orphan in sorted(self._orphans(_key(entry)), key=_data_size, reverse=True):
@@ -169,7 +165,8 @@ class PartialPool:
         with suppress(OSError):
             for folder in self._partial.iterdir():
                 name, _, owner = folder.name.partition(".")
-                if name == key and folder.is_dir() and not _alive(owner, folder):
+                sound = all(is_regular(folder / part) for part in ("data", "journal"))
+                if name == key and not folder.is_symlink() and sound and not is_alive(owner, folder):
                     yield folder
 
 
@@ -178,56 +175,6 @@ def _key(entry: FileEntry) -> str:
     if entry.digest is None:
         return f"unknown-{secrets.token_hex(8)}"
     return f"{entry.digest.algorithm}-{entry.digest.value}"
-
-
-def _own_name() -> str:
-    host = "".join(char if char.isalnum() else "_" for char in socket.gethostname())[:60]
-    return f"{host}-{os.getpid()}-{_TOKEN}{secrets.token_hex(2)}"
-
-
-def _alive(owner: str, folder: Path) -> bool:
-    """Whether the owner of a partial may still write to it."""
-    host, _, rest = owner.partition("-")
-    pid, _, token = rest.partition("-")
-    if not token:
-        return False
-    if host != _own_name().partition("-")[0]:
-        return _quiet_for(folder) < QUIET_S
-    if pid == str(os.getpid()):
-        return token.startswith(_TOKEN)
-    return pid.isdecimal() and _process_exists(int(pid))
-
-
-def _process_exists(pid: int) -> bool:
-    if os.name == "nt":
-        # os.kill would end the process there.
-        return _windows_process_exists(pid)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _windows_process_exists(pid: int) -> bool:
-    import ctypes
-
-    synchronize = 0x00100000
-    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - known to type checkers on Windows only
-    handle = kernel.OpenProcess(synchronize, False, pid)
-    if not handle:
-        return False
-    kernel.CloseHandle(handle)
-    return True
-
-
-def _quiet_for(folder: Path) -> float:
-    try:
-        return time.time() - max(path.stat().st_mtime for path in (folder, folder / "data"))
-    except OSError:
-        return QUIET_S
 
 
 def _data_size(folder: Path) -> int:

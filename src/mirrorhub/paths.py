@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 MAX_PART_BYTES = 255
 MAX_PATH_BYTES = 4000
+MAX_DEPTH = 64
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$", re.IGNORECASE)
 _WINDOWS_FORBIDDEN = frozenset('<>:"|?*')
@@ -33,6 +34,8 @@ def path_problem(path: str, *, windows: bool = False) -> str | None:
         return "is absolute"
     if _DRIVE.match(path):
         return "names a drive"
+    if path.count("/") > MAX_DEPTH:
+        return f"lies more than {MAX_DEPTH} folders deep"
     if len(path.encode()) > MAX_PATH_BYTES:
         return f"is longer than {MAX_PATH_BYTES} bytes"
     return next((problem for part in path.split("/") if (problem := _part_problem(part, windows))), None)
@@ -75,6 +78,8 @@ def _part_problem(part: str, windows: bool) -> str | None:
         return "climbs out of its folder"
     if len(part.encode()) > MAX_PART_BYTES:
         return f"has a part of more than {MAX_PART_BYTES} bytes"
+    if part.casefold() == ".git":
+        return "lies in .git, which no repository can hold: git would run what stands there"
     if part.casefold() == OWN_FOLDER:
         return f"lies in {OWN_FOLDER}, which is ours"
     return _windows_problem(part) if windows else None

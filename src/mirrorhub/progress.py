@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from mirrorhub.models import Watchers
+
+
+class Stopped(Exception):  # noqa: N818 - carries what a callback raised to whoever called
+    """A callback wants the process, not only the call, to end: SystemExit or KeyboardInterrupt.
+
+    They must not reach the event loop as they are: it would end with them.
+    """
+
+    def __init__(self, wish: BaseException) -> None:
+        super().__init__(repr(wish))
+        self.wish = wish
 
 
 class FileProgress:
@@ -18,15 +31,17 @@ class FileProgress:
 
     def update(self, count: int) -> None:
         """`count` more bytes are there; fewer than none when a file starts over."""
-        if self._bar is not None:
-            self._bar.update(count)
-        for callback in self._callbacks:
-            callback.update(count)
+        with _contained():
+            if self._bar is not None:
+                self._bar.update(count)
+            for callback in self._callbacks:
+                callback.update(count)
 
     def end(self) -> None:
         """The file is complete."""
-        for callback in self._callbacks:
-            callback.end()
+        with _contained():
+            for callback in self._callbacks:
+                callback.end()
 
 
 class Progress:
@@ -38,7 +53,8 @@ class Progress:
 
     def file(self, path: str, size: int | None) -> FileProgress:
         """Announce a file to the callbacks, modelscope's way: each is a class, made with name and size."""
-        return FileProgress(self._bar, [callback(path, size or 0) for callback in self._watchers.callbacks])
+        with _contained():
+            return FileProgress(self._bar, [callback(path, size or 0) for callback in self._watchers.callbacks])
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +64,14 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+@contextmanager
+def _contained() -> Iterator[None]:
+    try:
+        yield
+    except (SystemExit, KeyboardInterrupt) as wish:
+        raise Stopped(wish) from wish
 
 
 def _bar(watchers: Watchers, description: str, total: int) -> Any:

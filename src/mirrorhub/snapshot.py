@@ -105,7 +105,7 @@ def _held(store: Store, settings: Settings) -> contextlib.AbstractAsyncContextMa
 async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest) -> Plan:
     """Compare the manifest with the disk, after finishing what an ended process had begun."""
     with disk_errors(store.home):
-        await asyncio.to_thread(finish_interrupted, store.home / OWN_FOLDER)
+        await asyncio.to_thread(finish_interrupted, store.home)
         PartialPool(store.home / OWN_FOLDER).prepare()
     chosen = chosen_files(manifest, request)
     if request.force_download:
@@ -140,10 +140,10 @@ def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str,
     places = {entry.path: by_content[entry.digest or entry.path] for entry in missing} | dict(plan.spare)
     reports = [one.report for one in fetched.values()]
     with disk_errors(store.home):
-        old = store.note(manifest)
-        folder = store.publish(manifest, places, old)
-        stamps = {entry.path: stamp_of(folder / entry.path) for entry in plan.wanted}
-        store.remember(manifest, merged(old, manifest, stamps, reports))
+        # Of the checked files themselves, which keep their times: whatever else gets to a path is not certified.
+        folder = store.place(manifest)
+        stamps = {entry.path: stamp_of(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
+        store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
         PartialPool(store.home / OWN_FOLDER).clear()
 
 

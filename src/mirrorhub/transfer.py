@@ -69,7 +69,11 @@ class Transfer:
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
         intake = Intake(self._chain, self._pool, entry, progress, self._write)
         with disk_errors(self._pool.home):
-            place = await intake.begin() or await self._walk(entry, intake)
+            try:
+                place = await intake.begin() or await self._walk(entry, intake)
+            finally:
+                # Shielded: a cancelled call, too, leaves its bytes for the next one.
+                await asyncio.shield(self._write(intake.release))
         progress.end()
         return Fetched(place, intake.report())
 
@@ -86,9 +90,6 @@ class Transfer:
             )
         except Hopeless as hopeless:
             raise transfer_error(self._manifest, entry, hopeless, self._chain.attempts) from None
-        finally:
-            # Shielded: a cancelled call, too, leaves its bytes for the next one.
-            await asyncio.shield(self._write(intake.release))
 
     async def _ask(self, entry: FileEntry, intake: Intake, endpoint: Endpoint, beat: Beat) -> Body:
         lane, hub = self._lanes.lane(endpoint), self._lanes.hub(endpoint)

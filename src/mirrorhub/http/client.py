@@ -25,7 +25,7 @@ MAX_ERROR_BODY = 64 << 10
 MAX_RETRY_AFTER_S = 3600.0
 _HEADERS = {"user-agent": f"mirrorhub/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)$")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 _BY_CAUSE = {
     "dns": Fault.DNS,
     "certificate": Fault.CERTIFICATE,
@@ -132,6 +132,19 @@ class Stream:
                 raise Failure(Fault.LONG_BODY, f"answer of more than {limit:,} bytes, not read further")
             parts.append(chunk)
         return b"".join(parts)
+
+    async def read_some(self, limit: int) -> bytes:
+        """Read the beginning of the body, about `limit` bytes.
+
+        Raises:
+            Failure: It broke off.
+        """
+        parts: list[bytes] = []
+        async for chunk in self:
+            parts.append(chunk)
+            if sum(map(len, parts)) >= limit:
+                break
+        return b"".join(parts)[:limit]
 
     async def aclose(self) -> None:
         """Let go of the stream; only this one."""

@@ -54,11 +54,16 @@ class HuggingFace:
         commit = await self.commit(lane, repo, revision, beat)
         url: str | None = f"{_api(lane, repo)}/tree/{commit}?recursive=true&expand=false"
         rows: list[Mapping[str, object]] = []
+        seen: set[str] = set()
         while url:
+            seen.add(url)
             answer = await lane.get(url, beat)
-            rows += rows_of(read_json(answer, _failure), "the tree")
+            page = rows_of(read_json(answer, _failure), "the tree")
+            rows += page
             check_count(len(rows), max_files)
             url = next_page(answer)
+            if url and (url in seen or not page):
+                raise Failure(Fault.BAD_LISTING, "never ends: a page that is empty, or was seen before, has a next one")
         files = [_file(row) for row in rows if text_of(row, "type") != "directory"]
         return Manifest(repo, revision, commit, checked_files(files, max_files), lane.endpoint.voucher)
 

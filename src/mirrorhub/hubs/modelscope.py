@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from mirrorhub.chain import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
-from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha256_of, size_of, text_of
+from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
 from mirrorhub.lane import Lane, Slice, common_failure, read_json
 from mirrorhub.models import FileEntry, Manifest, Repo
 
@@ -109,7 +109,7 @@ def _file(row: Row) -> FileEntry | None:
     if path is None:
         raise Failure(Fault.BAD_LISTING, "lists an entry without a path")
     sha256 = sha256_of(text_of(row, "Sha256", "sha256"))
-    return FileEntry(path, size_of(row, "Size", "size"), sha256, commit=text_of(row, "Revision"))
+    return FileEntry(path, size_of(row, "Size", "size"), sha256, commit=sha1_of(text_of(row, "Revision")))
 
 
 def _type(row: Row) -> str:

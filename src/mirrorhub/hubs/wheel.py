@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -122,35 +125,49 @@ async def _install(wheel: Wheel, folder: Path, limit_s: float) -> Path:
     requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
     target = folder / "wheel"
     command = _command(requirements, target, wheel)
-    process = _start(command, folder)
-    waiting = asyncio.ensure_future(asyncio.to_thread(process.communicate))
+    log = folder / "output.txt"
+    process = _start(command, folder, log)
     try:
-        output, _ = await asyncio.wait_for(asyncio.shield(waiting), limit_s)
-    except TimeoutError:
+        await asyncio.wait_for(asyncio.to_thread(_wait, process, limit_s), limit_s + 1)
+    except (TimeoutError, subprocess.TimeoutExpired):
         raise Failure(Fault.INSTALLER, f"{_name(command)} took longer than {limit_s:.0f} s") from None
     finally:
-        if process.poll() is None:
-            process.kill()
-        await asyncio.gather(waiting, return_exceptions=True)
+        _end(process)
     if process.returncode != 0:
-        raise Failure(Fault.INSTALLER, f"{_name(command)} failed: {_reason(output)}")
+        raise Failure(Fault.INSTALLER, f"{_name(command)} failed: {_reason(log.read_text(errors='replace'))}")
     return next(target.glob("*.whl"), target)
 
 
-def _start(command: list[str], folder: Path) -> subprocess.Popen[str]:
+def _wait(process: subprocess.Popen[bytes], limit_s: float) -> None:
+    process.wait(limit_s)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the installer, and what it started: a helper that hangs must not hold up anybody."""
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+
+def _start(command: list[str], folder: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start the installer with the user's environment: it holds the user's index, proxy and certificates.
 
     Not asyncio's subprocesses: a selector loop has none on Windows.
     """
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        cwd=folder,
-    )
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            start_new_session=True,
+        )
 
 
 def _command(requirements: Path, target: Path, wheel: Wheel) -> list[str]:

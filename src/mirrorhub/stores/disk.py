@@ -45,6 +45,8 @@ def check_writable(folder: Path) -> None:
         StoreError: It cannot.
     """
     with disk_errors(folder):
+        if folder.is_symlink():
+            raise StoreError(errno.ELOOP, f"{folder}: a symbolic link stands where our own folder belongs; remove it")
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / "writable"
         probe.touch()

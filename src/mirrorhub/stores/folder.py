@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mirrorhub.models import FileEntry, Manifest, Repo
-from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, left_over
-from mirrorhub.stores.publish import publish
+from mirrorhub.stores.publish import Publication, publish
 
 _CURRENT = "current"
 
@@ -34,18 +33,14 @@ class FolderStore:
         """The directory bears the name itself."""
         return True
 
-    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
-        """Bring checked files to their paths."""
-        publish(self.home / OWN_FOLDER, self.home, places, left_over(old, manifest))
-        return self.home
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
+        """Bring checked files to their paths, and write the note."""
+        gone = left_over(self.home, self.note(manifest), manifest)
+        publish(self.home, Publication(self.home, places, gone, note, _CURRENT))
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Plain files have no other name."""
         return None
-
-    def remember(self, manifest: Manifest, note: Note) -> None:
-        """Write down what is there."""
-        self._notes.write(_CURRENT, note)
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find the folder, if it is there and not known to hold something else."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +22,7 @@ from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, write_whole
-from mirrorhub.stores.publish import publish
+from mirrorhub.stores.publish import Publication, publish
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -46,29 +47,31 @@ class HuggingFaceStore:
         commit = _commit(manifest)
         return manifest.revision == commit or self._ref(manifest.revision) == commit
 
-    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
-        """Bring checked files into `blobs`, then their links into the snapshot."""
-        target = self.place(manifest)
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
+        """Bring checked files into `blobs`, their links into the snapshot, then write the note and the ref."""
+        target, commit = self.place(manifest), _commit(manifest)
         if self._links_work():
-            blobs = self._to_blobs(manifest, places)
-            publish(self.home / OWN_FOLDER, target, self._links(target, blobs), ())
+            placed = self._links(self._to_blobs(manifest, places))
         else:
-            publish(self.home / OWN_FOLDER, target, places, ())
-        return target
+            placed = {path: self._own_copy(place) for path, place in places.items()}
+        publish(self.home, Publication(target, placed, (), note, commit))
+        if manifest.revision != commit:
+            ref = self.home / "refs" / manifest.revision
+            ref.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(ref, commit.encode())
+
+    def _own_copy(self, place: Path) -> Path:
+        """A blob that is there belongs to other snapshots too: it is copied, not moved."""
+        if place.parent != self.home / "blobs":
+            return place
+        copy = self.home / OWN_FOLDER / "ready" / place.name
+        shutil.copy2(place, copy)
+        return copy
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return the blob, which may have come with another revision."""
         blob = self.home / "blobs" / entry.digest.value if entry.digest else None
         return blob if blob and file_matches(blob, entry) else None
-
-    def remember(self, manifest: Manifest, note: Note) -> None:
-        """Write down what is there, and which commit the revision names."""
-        commit = _commit(manifest)
-        self._notes.write(commit, note)
-        if manifest.revision != commit:
-            ref = self.home / "refs" / manifest.revision
-            ref.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(ref, commit.encode())
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: a commit by its directory, a name by `refs`."""
@@ -103,7 +106,7 @@ class HuggingFaceStore:
                 place.replace(blobs[path])
         return blobs
 
-    def _links(self, target: Path, blobs: Mapping[str, Path]) -> dict[str, Path]:
+    def _links(self, blobs: Mapping[str, Path]) -> dict[str, Path]:
         """Make the links, waiting to be moved to where they will stand."""
         waiting = self.home / OWN_FOLDER / "links"
         waiting.mkdir(parents=True, exist_ok=True)

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from mirrorhub.config import Settings
 from mirrorhub.digest import file_matches
-from mirrorhub.models import FileEntry, Manifest, Repo
-from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.models import PINNED, FileEntry, Manifest, Repo
 from mirrorhub.stores.notes import Note, NoteBook, left_over
-from mirrorhub.stores.publish import publish
+from mirrorhub.stores.publish import Publication, publish
 
 
 class ModelScopeStore:
     """The snapshots of one ModelScope repository."""
 
     def __init__(self, repo: Repo, settings: Settings) -> None:
+        self._repo = repo
         self._cache = settings.modelscope_cache
         self._kind = f"{repo.type}s"
         self._owner, _, self._name = repo.id.partition("/")
@@ -35,18 +35,19 @@ class ModelScopeStore:
         return self.home / "snapshots" / manifest.revision
 
     def note(self, manifest: Manifest) -> Note | None:
-        """Return what is known of that directory."""
-        return self._notes.read(manifest.revision)
+        """Return what is known of that directory, if it is of this repository."""
+        note = self._notes.read(manifest.revision)
+        return note if note and note.manifest.repo == manifest.repo else None
 
     def names(self, manifest: Manifest) -> bool:
         """The directory bears the name itself."""
         return True
 
-    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
-        """Bring checked files to their paths."""
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
+        """Bring checked files to their paths, and write the note."""
         target = self.place(manifest)
-        publish(self.home / OWN_FOLDER, target, places, left_over(old, manifest))
-        return target
+        gone = left_over(target, self.note(manifest), manifest)
+        publish(self.home, Publication(target, places, gone, note, manifest.revision))
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Copy the file out of another revision, or out of an older version's directory, if it is the same there."""
@@ -57,21 +58,22 @@ class ModelScopeStore:
                 return ready
         return None
 
-    def remember(self, manifest: Manifest, note: Note) -> None:
-        """Write down what is there."""
-        self._notes.write(manifest.revision, note)
-
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: the SDK's order is master, main, then the only one there is."""
         snapshots = self.home / "snapshots"
         names = [revision] if revision else ["master", "main"]
         candidates = [snapshots / name for name in names]
-        if revision is None and len(only := _filled_folders(snapshots)) == 1:
-            candidates += only
+        # The pinned files are a part of the repository: they are not its only revision.
+        others = [folder for folder in _filled_folders(snapshots) if folder.name != PINNED]
+        if revision is None and len(others) == 1:
+            candidates += others
         for candidate in candidates:
             if _filled(candidate):
-                return candidate, self._notes.read(str(candidate.relative_to(snapshots)))
-        return next(((folder, None) for folder in self._older() if _filled(folder)), None)
+                note = self._notes.read(str(candidate.relative_to(snapshots)))
+                # `a--b/c` and `a/b--c` share a folder in the SDK's layout.
+                return None if note and note.manifest.repo != self._repo else (candidate, note)
+        older = self._older() if revision is None else ()
+        return next(((folder, None) for folder in older if _filled(folder)), None)
 
     def directories(self) -> Iterator[Path]:
         """Yield the snapshots' directories, then those of older versions."""

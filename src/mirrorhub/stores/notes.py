@@ -49,7 +49,7 @@ class NoteBook:
     def read(self, revision: str) -> Note | None:
         """Return the note on a revision; a damaged one counts as none, and its files are hashed again."""
         try:
-            return _decoded(json.loads(self._path(revision).read_bytes()))
+            return decode_note(json.loads(self._path(revision).read_bytes()))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -60,7 +60,7 @@ class NoteBook:
             OSError: The disk refuses.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path(revision), json.dumps(_encoded(note), ensure_ascii=False).encode(), private=True)
+        write_whole(self._path(revision), json.dumps(encode_note(note), ensure_ascii=False).encode(), private=True)
 
     def _path(self, revision: str) -> Path:
         return self._folder / f"{file_name(revision)}.json"
@@ -100,6 +100,13 @@ def stamp_of(path: Path) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
+def _stamp_or_none(path: Path) -> Stamp | None:
+    try:
+        return stamp_of(path)
+    except OSError:
+        return None
+
+
 def merged(old: Note | None, manifest: Manifest, held: Mapping[str, Stamp], reports: Iterable[TransferReport]) -> Note:
     """Return the note after a call: what it checked, and what the old note knew of the same content."""
     stamps: dict[str, Stamp] = {}
@@ -115,15 +122,20 @@ def merged(old: Note | None, manifest: Manifest, held: Mapping[str, Stamp], repo
     return Note(manifest, stamps, origins)
 
 
-def left_over(old: Note | None, manifest: Manifest) -> tuple[str, ...]:
-    """Return the files that an earlier manifest brought and this one does not: they would mix two manifests."""
+def left_over(folder: Path, old: Note | None, manifest: Manifest) -> tuple[str, ...]:
+    """Return the files that an earlier manifest brought and this one does not: they would mix two manifests.
+
+    A file that somebody has changed since is theirs, and stays.
+    """
     if old is None:
         return ()
     current = {entry.path: entry.digest for entry in manifest.files}
     return tuple(
         entry.path
         for entry in old.manifest.files
-        if entry.path in old.stamps and (entry.path not in current or current[entry.path] != entry.digest)
+        if (entry.path not in current or current[entry.path] != entry.digest)
+        and entry.path in old.stamps
+        and old.stamps[entry.path] == _stamp_or_none(folder / entry.path)
     )
 
 
@@ -152,7 +164,8 @@ def _known(note: Note | None) -> dict[str, tuple[object, Stamp]]:
     return {path: (digests.get(path), stamp) for path, stamp in note.stamps.items()}
 
 
-def _encoded(note: Note) -> dict[str, object]:
+def encode_note(note: Note) -> dict[str, object]:
+    """Return a note as JSON holds it."""
     manifest = note.manifest
     return {
         "format": FORMAT,
@@ -171,7 +184,12 @@ def _encoded(note: Note) -> dict[str, object]:
     }
 
 
-def _decoded(raw: Any) -> Note:
+def decode_note(raw: Any) -> Note:
+    """Read a note from JSON.
+
+    Raises:
+        ValueError: It is another format, or touches what it must not; LookupError, TypeError and others, it is none.
+    """
     if raw["format"] != FORMAT:
         raise ValueError("another format")
     rows = raw["files"]

@@ -8,82 +8,133 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.errors import StoreError
-from mirrorhub.paths import path_problem
-from mirrorhub.stores.notes import write_whole
+from mirrorhub.owner import is_alive, own_name, read_regular
+from mirrorhub.paths import OWN_FOLDER, path_problem
+from mirrorhub.stores.notes import Note, NoteBook, decode_note, encode_note, write_whole
 
-_JOURNAL = "publish.json"
-_STAGING = "staging"
+log = logging.getLogger(__name__)
+_JOURNAL = "publish-"
+_STAGING = "staging-"
 _READY, _LINKS = "ready", "links"
 
 
-def publish(own: Path, target: Path, places: Mapping[str, Path], deletes: Iterable[str]) -> None:
-    """Move files to their paths below `target`.
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is to be done to a snapshot's directory.
+
+    Attributes:
+        target: The directory.
+        places: Path below it -> the checked file, all in one folder of our own; several paths may name one file.
+        deletes: Paths below it that go.
+        note: What will be known of the directory then.
+        name: Under which name the note is kept.
+    """
+
+    target: Path
+    places: Mapping[str, Path]
+    deletes: tuple[str, ...]
+    note: Note
+    name: str
+
+
+def publish(home: Path, publication: Publication) -> None:
+    """Move files to their paths, and write the note.
 
     Args:
-        own: The folder for the journal and for staging, on the same file system as `target`.
-        target: The snapshot's directory.
-        places: Path below `target` -> the checked file, all in one folder of `own`; several paths may name one file.
-        deletes: Paths below `target` that go.
+        home: The repository's folder, on the same file system as the target.
+        publication: What is to be done.
 
     Raises:
-        StoreError: A symlink stands where a folder belongs.
+        StoreError: A symlink or a folder stands where it must not.
         OSError: The disk refuses; the next call goes on.
     """
-    # Deleted entries of the new manifest were replaced, not left over.
-    gone = sorted(set(deletes) - set(places))
-    journal = {"target": str(target), "moves": {path: place.name for path, place in places.items()}, "deletes": gone}
-    if places:
-        journal["source"] = next(iter(places.values())).parent.name
-    write_whole(own / _JOURNAL, json.dumps(journal).encode(), private=True)
-    _carry_out(own, target, places, gone)
-    (own / _JOURNAL).unlink(missing_ok=True)
-
-
-def finish_interrupted(own: Path) -> None:
-    """Finish what an ended process had begun to publish; what cannot be read is dropped, and fetched again.
-
-    Raises:
-        OSError: The disk refuses.
-    """
-    path = own / _JOURNAL
+    # What is replaced is not left over.
+    gone = set(publication.deletes) - set(publication.places)
+    publication = replace(publication, deletes=tuple(sorted(gone)))
+    own, owner = home / OWN_FOLDER, own_name()
+    journal, staging = own / f"{_JOURNAL}{owner}.json", own / f"{_STAGING}{owner}"
+    write_whole(journal, _encoded(publication), private=True)
     try:
-        begun = _read_journal(own, path.read_bytes())
-    except FileNotFoundError:
-        return
-    if begun is not None:
-        target, places, deletes = begun
-        waiting = {name: place for name, place in places.items() if _exists(place)}
-        if target.exists() or all(_exists(own / _STAGING / name) for name in set(places) - set(waiting)):
-            _carry_out(own, target, waiting, deletes)
-    shutil.rmtree(own / _STAGING, ignore_errors=True)
-    path.unlink(missing_ok=True)
+        _carry_out(home, publication, staging)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        journal.unlink(missing_ok=True)
 
 
-def _read_journal(own: Path, data: bytes) -> tuple[Path, dict[str, Path], list[str]] | None:
+def finish_interrupted(home: Path) -> None:
+    """Finish what ended processes had begun to publish.
+
+    What cannot be read or finished is dropped: notes and digests find out what is missing, and it is fetched again.
+    """
+    own = home / OWN_FOLDER
+    for path in sorted(own.glob(f"{_JOURNAL}*.json")):
+        owner = path.stem.removeprefix(_JOURNAL)
+        if is_alive(owner, path):
+            continue
+        staging = own / f"{_STAGING}{owner}"
+        try:
+            publication = _decoded(home, read_regular(path))
+            if publication is not None:
+                _finish(home, publication, staging)
+        except (StoreError, OSError) as error:
+            log.info("%s: what an ended process had begun to publish is dropped: %s", home, error)
+        shutil.rmtree(staging, ignore_errors=True)
+        path.unlink(missing_ok=True)
+
+
+def _finish(home: Path, publication: Publication, staging: Path) -> None:
+    waiting = {name: place for name, place in publication.places.items() if _exists(place)}
+    moved = set(publication.places) - set(waiting)
+    if publication.target.exists() or all(_exists(staging / name) for name in moved):
+        _carry_out(home, replace(publication, places=waiting), staging)
+
+
+def _encoded(publication: Publication) -> bytes:
+    source = next(iter(publication.places.values())).parent.name if publication.places else _READY
+    journal = {
+        "target": str(publication.target),
+        "source": source,
+        "moves": {path: place.name for path, place in publication.places.items()},
+        "deletes": publication.deletes,
+        "note": encode_note(publication.note),
+        "name": publication.name,
+    }
+    return json.dumps(journal).encode()
+
+
+def _decoded(home: Path, data: bytes) -> Publication | None:
     """Read what was to be done; None unless all of it lies in the repository's own folder.
 
     A folder may have come from somewhere else, as an archive or a clone: its journal is no better than its sender.
     """
+    own = home / OWN_FOLDER
     try:
         journal = json.loads(data)
-        target = Path(journal["target"])
-        source = own / str(journal.get("source", _READY))
-        places = {str(name): source / str(place) for name, place in journal["moves"].items()}
-        deletes = [str(name) for name in journal["deletes"]]
+        source = own / str(journal["source"])
+        publication = Publication(
+            target=Path(journal["target"]),
+            places={str(name): source / str(place) for name, place in journal["moves"].items()},
+            deletes=tuple(str(name) for name in journal["deletes"]),
+            note=decode_note(journal["note"]),
+            name=str(journal["name"]),
+        )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    inside = target.is_relative_to(own.parent) and ".." not in target.parts and source.name in (_READY, _LINKS)
+    target, places = publication.target, publication.places
+    inside = target.is_relative_to(home) and ".." not in target.parts and source.name in (_READY, _LINKS)
     single = all(place.parent == source for place in places.values()) and source.parent == own
-    if not inside or not single or any(path_problem(name) for name in [*places, *deletes]):
+    if not inside or not single or any(path_problem(name) for name in [*places, *publication.deletes]):
         return None
-    return target, places, deletes
+    return publication
 
 
 def _exists(path: Path) -> bool:
@@ -91,9 +142,10 @@ def _exists(path: Path) -> bool:
     return path.is_symlink() or path.is_file()
 
 
-def _carry_out(own: Path, target: Path, places: Mapping[str, Path], deletes: Iterable[str]) -> None:
-    staging = own / _STAGING
-    gone = set(deletes)
+def _carry_out(home: Path, publication: Publication, staging: Path) -> None:
+    target, places, gone = publication.target, publication.places, set(publication.deletes)
+    _refuse_link(target)
+    _refuse_link(target.parent)
     if target.exists():
         # A file that becomes a folder, or the reverse, has to make room first; all else goes last.
         for path in gone.intersection(_in_the_way(gone, places)):
@@ -107,7 +159,7 @@ def _carry_out(own: Path, target: Path, places: Mapping[str, Path], deletes: Ite
         staging.replace(target)
     for path in sorted(gone):
         _delete(target, path)
-    shutil.rmtree(staging, ignore_errors=True)
+    NoteBook(home).write(publication.name, publication.note)
 
 
 def _in_the_way(gone: Iterable[str], places: Iterable[str]) -> set[str]:
@@ -122,6 +174,8 @@ def _place_all(folder: Path, places: Mapping[str, Path]) -> None:
     for path, place in places.items():
         goal = folder / path
         _make_parents(folder, path)
+        if goal.is_dir() and not goal.is_symlink():
+            raise StoreError(errno.EISDIR, f"{goal}: a folder stands where a file belongs; remove it")
         if last[place] == path:
             place.replace(goal)
         else:
@@ -133,16 +187,21 @@ def _make_parents(folder: Path, path: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for parent in reversed(PurePosixPath(path).parents[:-1]):
         place = folder / parent
-        if place.is_symlink():
-            message = f"{place}: a symbolic link stands where a folder of the repository belongs; remove it"
-            raise StoreError(errno.ELOOP, message)
+        _refuse_link(place)
         place.mkdir(exist_ok=True)
 
 
+def _refuse_link(place: Path) -> None:
+    if place.is_symlink():
+        message = f"{place}: a symbolic link stands where a folder of the repository belongs; remove it"
+        raise StoreError(errno.ELOOP, message)
+
+
 def _copy(source: Path, goal: Path) -> None:
-    temporary = goal.with_name(f".{goal.name[:100]}.{secrets.token_hex(4)}")
+    temporary = goal.with_name(f".{secrets.token_hex(8)}")
     try:
-        shutil.copyfile(source, temporary)
+        # With its times: the note knows the file by them.
+        shutil.copy2(source, temporary)
         temporary.replace(goal)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -150,6 +209,8 @@ def _copy(source: Path, goal: Path) -> None:
 
 
 def _delete(target: Path, path: str) -> None:
+    if any((target / parent).is_symlink() for parent in PurePosixPath(path).parents[:-1]):
+        return
     try:
         (target / path).unlink()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):

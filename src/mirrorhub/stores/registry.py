@@ -32,8 +32,8 @@ class Store(Protocol):
     def names(self, manifest: Manifest) -> bool:
         """Whether the revision's name leads to this manifest's directory."""
 
-    def publish(self, manifest: Manifest, places: Mapping[str, Path], old: Note | None) -> Path:
-        """Bring checked files to their paths; return the directory.
+    def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
+        """Bring checked files to their paths, and write down what is there then.
 
         Raises:
             OSError: The disk refuses.
@@ -41,13 +41,6 @@ class Store(Protocol):
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return where content that lies under another name waits to be published; copied to `ready` if need be.
-
-        Raises:
-            OSError: The disk refuses.
-        """
-
-    def remember(self, manifest: Manifest, note: Note) -> None:
-        """Write down what is there.
 
         Raises:
             OSError: The disk refuses.
