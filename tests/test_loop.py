@@ -360,3 +360,18 @@ def test_an_exit_without_close(program: str, carrier: str) -> None:
         assert finished(process) == ([], [])
         assert process.returncode == 0
         assert time.monotonic() - started < 8
+
+
+class Leaves(CallsBack):
+    """A progress callback that wants the process to end, as a Cancel button's does."""
+
+    def update(self, count: int) -> None:
+        raise SystemExit("cancelled")
+
+
+def test_a_callback_that_exits(carrier: str) -> None:
+    """SystemExit from a callback reaches the caller; the loop lives on, and the next call is none the worse."""
+    with FakeHub([repo()]) as hub:
+        with pytest.raises(SystemExit, match="cancelled"):
+            fetch("org/name", endpoints=hub.url, progress_callbacks=[Leaves])
+        assert contents(fetch("org/name", endpoints=hub.url).path) == FILES

@@ -12,8 +12,9 @@ import pytest
 from mirrorhub import fetch
 from mirrorhub.errors import IntegrityError, ResolutionError
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.faults import Alter, HangBeforeAnswer, HangOnAccept, RefuseConnection
+from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangOnAccept, RefuseConnection
 from tests.fakehub.repo import sample_bytes
+from tests.fakehub.rules import Rule
 from tests.quick import quick
 
 FILES = {
@@ -103,3 +104,26 @@ def test_tls_that_never_answers(carrier: str) -> None:
         snapshot = fetch("org/name", endpoints=[silent.url, good.url])
         assert time.monotonic() - started < 2.0
         assert written(snapshot.path) == FILES
+
+
+def test_a_listing_that_drips(carrier: str) -> None:
+    """An endpoint whose listing comes byte by byte is overtaken like a silent one."""
+    with (
+        FakeHub(repos(), [Rule(Drip(bytes_per_s=20), "listing")], name="d") as slow,
+        FakeHub(repos(), name="g") as good,
+    ):
+        snapshot = fetch("org/name", settings=quick(slow.url, good.url))
+    assert written(snapshot.path) == FILES
+    assert snapshot.vouched_by.name == good.url
+
+
+def test_a_blob_is_never_moved_out_of_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without links a shared file is copied: the snapshot that links to its blob stays whole."""
+    repo = Repo("huggingface", "org/name", {"shared.bin": b"s" * 3000, "a.txt": b"1"})
+    with FakeHub([repo]) as hub:
+        first = fetch("hf://org/name", endpoints=hub.url).path
+        repo.commit({"a.txt": b"2"})
+        monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
+        second = fetch("hf://org/name", endpoints=hub.url).path
+    assert written(first) == {"shared.bin": b"s" * 3000, "a.txt": b"1"}
+    assert written(second) == {"shared.bin": b"s" * 3000, "a.txt": b"2"}

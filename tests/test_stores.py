@@ -281,6 +281,7 @@ def test_an_interrupted_change_of_a_directory(home: Path, moved: int) -> None:
         place.replace(target / name)
     finish_interrupted(home)
     assert tree(target) == {"a.txt": b"new", "sub/b.txt": b"b"}
+    assert NoteBook(home).read("master") == Note(manifest(A), {})
     assert not path.exists()
 
 
