@@ -267,3 +267,16 @@ def test_warmup_of_another_model(capsys: Capture) -> None:
     record = json.loads(capsys.readouterr().out)
     assert record["segments"] is None
     assert {"fetch", "verify"} <= set(record["seconds"])
+
+
+def test_warmup_for_modelscope(tmp_path: Path, capsys: Capture) -> None:
+    """The whole repository comes, with a link of its name where the program starts; what stands there is left alone."""
+    with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a", "sub/b.txt": b"b"})]) as hub:
+        call = ["warmup", "org/name", "--endpoint", hub.url, "--for", "modelscope", "--link", str(tmp_path)]
+        assert main(call) == 0
+        assert "linked" in capsys.readouterr().out
+        assert (tmp_path / "org" / "name" / "sub" / "b.txt").read_bytes() == b"b"
+        (tmp_path / "org" / "name").unlink()
+        (tmp_path / "org" / "name").mkdir()
+        assert main(call) == 0
+        assert "left alone" in capsys.readouterr().out
