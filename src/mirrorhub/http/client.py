@@ -21,7 +21,6 @@ from mirrorhub.http.causes import cause_of
 from mirrorhub.http.redact import redact
 
 MAX_HOPS = 5
-MAX_ERROR_BODY = 64 << 10
 MAX_RETRY_AFTER_S = 3600.0
 _HEADERS = {"user-agent": f"mirrorhub/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
