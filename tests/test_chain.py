@@ -316,7 +316,7 @@ def test_a_byte_ends_the_silence() -> None:
     async def story() -> None:
         world = World({"a": [SILENT, Says()], "b": [Says()]})
         await world.walk()
-        world.chain.heard(world.endpoints["a"])
+        world.chain.heard(world.endpoints["a"], 1)
         assert await world.walk() == "ok from a"
 
     virtually(story)
@@ -568,7 +568,7 @@ def test_laps_that_gain_are_not_in_vain() -> None:
         async def use(endpoint: Endpoint, answer: str) -> str:
             nonlocal bytes_here
             bytes_here += 1
-            world.chain.heard(endpoint)
+            world.chain.heard(endpoint, 1)
             if bytes_here < 40:
                 raise Failure(Fault.SHORT_BODY)
             return answer
@@ -590,7 +590,7 @@ def test_laps_that_gain_nothing_more() -> None:
         async def use(endpoint: Endpoint, answer: str) -> str:
             nonlocal best
             best = max(best, next(gains, 9))
-            world.chain.heard(endpoint)
+            world.chain.heard(endpoint, 1)
             raise Failure(Fault.SHORT_BODY)
 
         with pytest.raises(Hopeless):

@@ -14,6 +14,7 @@ import pytest
 from mirrorhub.digest import hasher_for
 from mirrorhub.models import FileEntry
 from mirrorhub.partials import Partial, PartialPool
+from mirrorhub.spans import gaps
 
 DATA = bytes(range(256)) * 40
 ENTRY = FileEntry("model.bin", len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
@@ -27,7 +28,7 @@ from mirrorhub.partials import PartialPool
 pool = PartialPool(Path(sys.argv[1]))
 pool.prepare()
 partial = pool.claim(FileEntry("model.bin", int(sys.argv[2]), sha256=sys.argv[3]))
-partial.append(b"x" * 1000, "https://a.test")
+partial.write(0, b"x" * 1000, "https://a.test")
 print(partial.folder.name, flush=True)
 sys.stdin.read()
 """
@@ -44,12 +45,18 @@ def pool(tmp_path: Path) -> PartialPool:
 def left(pool: PartialPool, data: bytes, journal: str) -> None:
     """Leave a partial behind that nobody owns."""
     partial = pool.claim(ENTRY)
-    partial.append(b"-", A)
+    partial.note(partial.write(0, b"-", A))
     folder = partial.folder
     pool.release(partial)
     folder = next(folder.parent.glob("*.free-*"))
     (folder / "data").write_bytes(data)
     (folder / "journal").write_text(journal)
+
+
+def put(pool: PartialPool, partial: Partial, start: int, data: bytes) -> Path:
+    """Write the rest of a file, and bring it to its place."""
+    partial.note(partial.write(start, data, B))
+    return pool.put(ENTRY, partial)
 
 
 def lines(*ranges: tuple[int, int, str]) -> str:
@@ -60,25 +67,26 @@ def lines(*ranges: tuple[int, int, str]) -> str:
 def test_a_new_one_is_empty(pool: PartialPool) -> None:
     """Claiming leaves nothing on disk before the first byte."""
     partial = pool.claim(ENTRY)
-    assert (partial.size, partial.ranges) == (0, [])
+    assert (partial.held, partial.runs) == (0, [])
     assert not partial.folder.exists()
 
 
 def test_released_and_adopted(pool: PartialPool) -> None:
     """What one leaves the next takes up: the bytes, who gave which, and a digest that goes on."""
     first = pool.claim(ENTRY)
-    first.append(DATA[:100], A)
-    first.append(DATA[100:300], A)
-    first.append(DATA[300:400], B)
+    for start, end, giver in [(0, 100, A), (500, 600, B), (300, 400, B), (100, 300, A)]:
+        first.note(first.write(start, DATA[start:end], giver))
     pool.release(first)
     second = pool.claim(ENTRY)
-    assert (second.size, second.ranges) == (400, [(0, 300, A), (300, 400, B)])
+    assert (second.held, second.front) == (500, 400)
+    assert second.runs == [(0, 300, A), (300, 400, B), (500, 600, B)]
     assert ENTRY.digest is not None
     hasher = hasher_for(ENTRY.digest, len(DATA))
-    second.hash_into(hasher)
+    second.hash_into(hasher, 0, 400)
     hasher.update(DATA[400:])
     assert hasher.hexdigest() == ENTRY.sha256
-    assert pool.put(ENTRY, second, DATA[400:], B).read_bytes() == DATA
+    second.note(second.write(400, DATA[400:500], A))
+    assert put(pool, second, 600, DATA[600:]).read_bytes() == DATA
     assert pool.is_ready(ENTRY)
 
 
@@ -87,9 +95,9 @@ def test_two_claims_never_share(pool: PartialPool) -> None:
     left(pool, DATA[:10], lines((0, 10, A)))
     claims = [pool.claim(ENTRY) for _ in range(5)]
     assert len({claim.folder for claim in claims}) == 5
-    assert sorted(claim.size for claim in claims) == [0, 0, 0, 0, 10]
+    assert sorted(claim.held for claim in claims) == [0, 0, 0, 0, 10]
     for number, claim in enumerate(claims):
-        claim.append(bytes([number]) * 10, A)
+        claim.write(claim.held, bytes([number]) * 10, A)
     assert [(claim.folder / "data").read_bytes()[-1] for claim in claims] == [0, 1, 2, 3, 4]
     for claim in claims:
         claim.close()
@@ -99,25 +107,25 @@ def test_the_largest_is_adopted(pool: PartialPool) -> None:
     """Of several that were left the one with most bytes is taken up."""
     claims = [pool.claim(ENTRY) for _ in range(3)]
     for claim, size in zip(claims, (10, 30, 20), strict=True):
-        claim.append(DATA[:size], A)
+        claim.note(claim.write(0, DATA[:size], A))
     for claim in claims:
         pool.release(claim)
-    assert pool.claim(ENTRY).size == 30
+    assert pool.claim(ENTRY).held == 30
 
 
 def test_another_content_is_left_alone(pool: PartialPool) -> None:
     """Only a partial of the very same digest is taken up."""
     left(pool, DATA[:10], lines((0, 10, A)))
-    assert pool.claim(FileEntry("model.bin", len(DATA), sha256="0" * 64)).size == 0
+    assert pool.claim(FileEntry("model.bin", len(DATA), sha256="0" * 64)).held == 0
 
 
 @pytest.mark.parametrize("entry", [FileEntry("x", 10), FileEntry("x", None, sha256=ENTRY.sha256)], ids=str)
 def test_what_cannot_be_compared_is_not_adopted(pool: PartialPool, entry: FileEntry) -> None:
     """Without digest or size nothing says that two are the same file: nothing is taken up."""
     partial = pool.claim(entry)
-    partial.append(b"12345", A)
+    partial.note(partial.write(0, b"12345", A))
     pool.release(partial)
-    assert pool.claim(entry).size == 0
+    assert pool.claim(entry).held == 0
 
 
 # Data, journal, and what is believed.
@@ -129,8 +137,8 @@ JOURNALS = [
     pytest.param(DATA[:100], "", 0, id="no line"),
     pytest.param(DATA[:100], lines((0, 40, A)) + "[40, 80, ", 40, id="torn line"),
     pytest.param(DATA[:100], lines((0, 40, A)) + "\0\0\0\0\n", 40, id="zeros"),
-    pytest.param(DATA[:100], lines((0, 40, A), (50, 80, A)), 40, id="gap"),
-    pytest.param(DATA[:100], lines((0, 40, A), (30, 80, A)), 40, id="overlap"),
+    pytest.param(DATA[:100], lines((0, 40, A), (50, 80, A)), 70, id="gap"),
+    pytest.param(DATA[:100], lines((0, 40, A), (30, 80, B)), 80, id="overlap"),
     pytest.param(DATA[:100], lines((0, 40, A), (40, 40, A), (40, 60, A)), 40, id="empty run"),
     pytest.param(DATA[:100], lines((-10, 40, A)), 0, id="negative"),
     pytest.param(DATA + DATA, lines((0, len(DATA), A), (len(DATA), 2 * len(DATA), A)), len(DATA), id="beyond size"),
@@ -146,46 +154,47 @@ def test_what_is_believed(pool: PartialPool, data: bytes, journal: str, believed
     """Bytes count as far as data and journal agree; a damaged line ends it, and never the call."""
     left(pool, data, journal)
     partial = pool.claim(ENTRY)
-    assert partial.size == believed
-    assert sum(end - start for start, end, _ in partial.ranges) == believed
+    assert partial.held == believed
     # What comes after goes where the believed bytes end, and nothing is left of the others.
-    assert pool.put(ENTRY, partial, DATA[believed:], B).read_bytes() == DATA
+    for start, end in list(gaps(partial.runs, 0, len(DATA))):
+        partial.note(partial.write(start, DATA[start:end], B))
+    assert pool.put(ENTRY, partial).read_bytes() == DATA
 
 
 def test_data_longer_than_the_file(pool: PartialPool) -> None:
     """Bytes that nobody vouched for do not stay behind the end of a file that was checked."""
     left(pool, DATA + b"more", lines((0, 100, A)))
-    assert pool.put(ENTRY, pool.claim(ENTRY), DATA[100:], B).read_bytes() == DATA
+    assert put(pool, pool.claim(ENTRY), 100, DATA[100:]).read_bytes() == DATA
 
 
 def test_restart(pool: PartialPool) -> None:
     """A restart forgets all bytes; the next ones start at the beginning."""
     partial = pool.claim(ENTRY)
-    partial.append(b"wrong", A)
+    partial.note(partial.write(0, b"wrong", A))
     partial.restart()
-    assert (partial.size, partial.ranges, partial.folder.exists()) == (0, [], False)
-    assert pool.put(ENTRY, partial, DATA, B).read_bytes() == DATA
+    assert (partial.held, partial.runs, partial.folder.exists()) == (0, [], False)
+    assert put(pool, partial, 0, DATA).read_bytes() == DATA
 
 
 def test_set_aside(pool: PartialPool) -> None:
     """Bytes kept for comparison are nobody's to take up."""
     partial = pool.claim(ENTRY)
-    partial.append(DATA[:10], A)
+    partial.note(partial.write(0, DATA[:10], A))
     aside = partial.set_aside()
     assert aside.read_bytes() == DATA[:10]
-    assert (partial.size, pool.claim(ENTRY).size) == (0, 0)
+    assert (partial.held, pool.claim(ENTRY).held) == (0, 0)
 
 
 def test_an_empty_file(pool: PartialPool) -> None:
     """A file of no bytes gets its place, too."""
     empty = FileEntry("empty", 0, sha256=hashlib.sha256().hexdigest())
-    assert pool.put(empty, pool.claim(empty), b"", A).read_bytes() == b""
+    assert pool.put_small(empty, b"").read_bytes() == b""
     assert pool.is_ready(empty)
 
 
 def test_ready_is_checked_again(pool: PartialPool) -> None:
     """A ready file whose bytes were changed since is not taken for ready."""
-    place = pool.put(ENTRY, pool.claim(ENTRY), DATA, A)
+    place = put(pool, pool.claim(ENTRY), 0, DATA)
     place.write_bytes(b"x" * len(DATA))
     assert not pool.is_ready(ENTRY)
 
@@ -200,9 +209,9 @@ def test_clear(pool: PartialPool) -> None:
 def test_a_foreign_owner_that_writes(pool: PartialPool) -> None:
     """A partial of another host that was written to just now is not taken from it."""
     partial = Partial(pool.home / "partial" / f"sha256-{ENTRY.sha256}.elsewhere-1-abcdef")
-    partial.append(DATA[:10], A)
+    partial.write(0, DATA[:10], A)
     partial.close()
-    assert pool.claim(ENTRY).size == 0
+    assert pool.claim(ENTRY).held == 0
 
 
 @pytest.fixture
@@ -222,7 +231,7 @@ def holder(pool: PartialPool) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_a_living_owner(pool: PartialPool, holder: tuple[subprocess.Popen[str], str]) -> None:
     """A partial of a process that lives is not taken from it."""
-    assert pool.claim(ENTRY).size == 0
+    assert pool.claim(ENTRY).held == 0
     assert (pool.home / "partial" / holder[1] / "data").is_file()
 
 
@@ -232,6 +241,6 @@ def test_a_dead_owner(pool: PartialPool, holder: tuple[subprocess.Popen[str], st
     process.kill()
     process.wait()
     partial = pool.claim(ENTRY)
-    assert (partial.size, partial.ranges) == (1000, [(0, 1000, A)])
+    assert (partial.held, partial.runs) == (1000, [(0, 1000, A)])
     assert partial.folder.name != name
     assert not (pool.home / "partial" / name).exists()

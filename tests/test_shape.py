@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults digest plan credentials progress owner partials exclusive stopwatch",
+    "paths models errors faults digest plan spans budget credentials progress owner partials exclusive stopwatch",
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",

@@ -137,6 +137,7 @@ class Standing:
     Attributes:
         connect_s: How long connecting took.
         heard_at: When a byte last came.
+        received: Bytes of files that have come.
         demoted: It is asked after the others.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
@@ -144,6 +145,7 @@ class Standing:
 
     connect_s: float = 0.0
     heard_at: float = float("-inf")
+    received: int = 0
     demoted: bool = False
     out: bool = False
     parked_until: float = float("-inf")
@@ -161,6 +163,7 @@ class Walk(Generic[Answer, Result]):
         discard: Lets go of an answer that came too late.
         gained: How much has come of it, in bytes; more than before means that a lap was not in vain.
         vouched: The content is known by digest: no hub has the last word on whether it exists.
+        told: Success is written down, too.
         given_up: Endpoints that are not asked again for this.
         failures: What went wrong so far.
         fruitless: Laps in vain since something came.
@@ -173,6 +176,7 @@ class Walk(Generic[Answer, Result]):
     discard: Callable[[Answer], Awaitable[None]]
     gained: Callable[[], int]
     vouched: bool
+    told: bool
     given_up: set[Endpoint] = field(default_factory=set)
     failures: list[tuple[Endpoint, Failure]] = field(default_factory=list)
     fruitless: int = 0
@@ -207,17 +211,20 @@ class Chain:
         words = [f"{endpoint}{self._mark(standing)}" for endpoint, standing in self._standing.items()]
         return f"<Chain {' > '.join(words)}>"
 
-    def heard(self, endpoint: Endpoint) -> None:
-        """A byte has come from this endpoint."""
-        self._heard_at = self._standing[endpoint].heard_at = self._clock()
-        self._standing[endpoint].demoted = False
+    def heard(self, endpoint: Endpoint, count: int) -> None:
+        """An answer has begun at this endpoint, or so many bytes of one have come."""
+        standing = self._standing[endpoint]
+        self._heard_at = standing.heard_at = self._clock()
+        standing.received += count
+        standing.demoted = False
 
-    def convict(self, name: str, subject: str, message: str) -> None:
-        """An endpoint, by its name in a journal, gave wrong bytes: it is out for this call."""
-        for endpoint in self.endpoints:
-            if str(endpoint) == name:
-                self._standing[endpoint].out = True
-                self._record(endpoint, subject, message, Fault.WRONG_DIGEST, self._clock())
+    def convict(self, name: str, subject: str, message: str) -> list[Endpoint]:
+        """An endpoint, by its name in a journal, gave wrong bytes: it is out for this call; return who that is."""
+        convicted = [endpoint for endpoint in self.endpoints if str(endpoint) == name]
+        for endpoint in convicted:
+            self._standing[endpoint].out = True
+            self._record(endpoint, subject, message, Fault.WRONG_DIGEST, self._clock())
+        return convicted
 
     def alternatives(self, endpoint: Endpoint) -> bool:
         """Whether somebody else could still be asked."""
@@ -234,8 +241,9 @@ class Chain:
         gained: Callable[[], int] = lambda: 0,
         vouched: bool = False,
         laps: int | None = None,
+        told: bool = True,
     ) -> Result:
-        """Ask for one thing until somebody gives it.
+        """Ask for one thing until somebody gives it; with `told` false, only failures are written down.
 
         Raises:
             Hopeless: Nobody did; it carries the failures of this walk.
@@ -246,7 +254,7 @@ class Chain:
         # Time that passed elsewhere, in waiting for another process, is no silence of the endpoints.
         self._heard_at = max(self._heard_at, self._clock())
         chosen = tuple(endpoints if endpoints is not None else self.endpoints)
-        walk = Walk(subject, chosen, ask, use, discard or _nothing, gained, vouched)
+        walk = Walk(subject, chosen, ask, use, discard or _nothing, gained, vouched, told)
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_LapOver),
             wait=lambda state: self._pause(walk),
@@ -273,7 +281,8 @@ class Chain:
                 waiting.remove(endpoint)
                 self._failed(walk, endpoint, failure, started)
             else:
-                self._record(endpoint, walk.subject, "ok", None, started)
+                if walk.told:
+                    self._record(endpoint, walk.subject, "ok", None, started)
                 return result
             finally:
                 await walk.discard(answer)

@@ -1,15 +1,16 @@
-"""The bytes of one file: hashed while they come, written in order, resumed where somebody stopped, checked.
+"""The bytes of one file: written to their places as they come, hashed in order behind them, resumed, checked.
 
-A file comes from one endpoint at a time. When that one breaks off, the next goes on where it stopped. When the digest
-of bytes from several endpoints is wrong, nobody is convicted yet: the file is fetched whole from one of them, and the
-runs of bytes that differ convict theirs.
+A large file comes in pieces, side by side and from whichever endpoint each piece is asked for; a small one whole. When
+an endpoint breaks off, the next goes on where it stopped. When the digest of bytes from several endpoints is wrong,
+nobody is convicted yet: the file is fetched whole from one of them, and the runs of bytes that differ convict theirs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -20,15 +21,19 @@ from mirrorhub.lane import Body
 from mirrorhub.models import Endpoint, FileEntry, TransferReport
 from mirrorhub.partials import Partial, PartialPool
 from mirrorhub.progress import FileProgress
+from mirrorhub.spans import PIECE, Run, Span, gaps
+from mirrorhub.stopwatch import uninterrupted
 
 FLUSH = 256 << 10
 """Bytes gathered in memory before they go to disk: many files come at once, and each gathers its own."""
+READ_BACK = 4 << 20
+"""Bytes hashed from disk at a time: the thread that does it writes for all files."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Writer(Protocol):
-    """Does something with the disk, away from the loop."""
+    """Does something with the disk, away from the loop, one thing after the other."""
 
     def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """Do it."""
@@ -39,45 +44,75 @@ class Suspect:
     """Bytes of several endpoints that do not fit together, kept until the right ones are there."""
 
     path: Path
-    ranges: tuple[tuple[int, int, str], ...]
+    runs: tuple[Run, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """Bytes that are asked for together.
+
+    Attributes:
+        start: The offset of the first.
+        end: The offset after the last; None where the file's size is not known.
+        at: The offset of the next one to come.
+        furthest: The furthest that one ever was.
+        source: Who gave what is gathered.
+        gathered: What has come and is not on disk yet.
+    """
+
+    start: int
+    end: int | None
+    at: int
+    furthest: int = 0
+    source: str = ""
+    gathered: bytearray = field(default_factory=bytearray)
+
+    def rewind(self) -> None:
+        """Begin again at the file's first byte."""
+        self.start = self.at = self.furthest = 0
+        self.source = ""
+        self.gathered.clear()
 
 
 class Intake:
     """Takes in the bytes of one file, whoever gives them.
 
     Attributes:
-        furthest: The most bytes that were there at a time.
+        opened: Set when the first body has begun to come.
+        culprit: Who gave the bytes whose digest was wrong, where it was one alone.
     """
 
     def __init__(
         self, chain: Chain, pool: PartialPool, entry: FileEntry, progress: FileProgress, write: Writer
     ) -> None:
+        self.opened = asyncio.Event()
+        self.culprit = ""
         self._chain = chain
         self._pool = pool
         self._entry = entry
         self._progress = progress
         self._write = write
         self._partial = Partial(Path())
+        self._open: list[Piece] = []
+        self._whole: Piece | None = None
+        self._sole = asyncio.Lock()  # held by a body that brings the whole file although a piece was asked for
         self._hasher = self._new_hasher()
-        self._gathered = bytearray()
-        self._source = ""
+        self._hashed = 0
         self._suspect: Suspect | None = None
         self._started = time.monotonic()
         self._given: dict[str, int] = {}
         self._hosts: dict[str, None] = {}
         self._reused = 0
         self._tries = 0
-        self.furthest = 0
 
     @property
-    def held(self) -> int:
-        """How many bytes are there, on disk and gathered."""
-        return self._partial.size + len(self._gathered)
+    def comes_in_pieces(self) -> bool:
+        """Whether it is large, and its parts may come from different endpoints."""
+        return self._may_mix and self._entry.size is not None and self._entry.size > PIECE
 
-    def resume_at(self, endpoint: Endpoint) -> int:
-        """Return the offset to ask this endpoint for; 0 where its bytes must not be mixed with another's."""
-        mixes = self._suspect is not None or self._entry.digest is None
-        return 0 if mixes and str(endpoint) != self._source else self.held
+    @property
+    def _may_mix(self) -> bool:
+        return self._suspect is None and self._entry.digest is not None
 
     async def begin(self) -> Path | None:
         """Take up what an earlier call has left; return the file's place if that is all of it.
@@ -85,48 +120,88 @@ class Intake:
         Raises:
             OSError: The disk refuses.
         """
+        if not self._pool.has_left(self._entry):
+            self._partial = self._pool.fresh(self._entry)
+            return None
         if await self._write(self._pool.is_ready, self._entry):
             place = self._pool.ready_path(self._entry)
             self._reused = (await self._write(place.stat)).st_size
             self._progress.update(self._reused)
             return place
         self._partial = await self._write(self._pool.claim, self._entry)
-        if self._hasher is not None:
-            await self._write(self._partial.hash_into, self._hasher)
-        self._reused = self._partial.size
-        self._progress.update(self._partial.size)
-        if self._entry.size is not None and 0 < self.held == self._entry.size:
+        self._reused = self._partial.held
+        self._progress.update(self._reused)
+        if self._entry.size is not None and 0 < self._partial.front == self._entry.size:
             return await self._judge_what_was_left()
         return None
 
-    async def take(self, endpoint: Endpoint, body: Body) -> Path:
-        """Take in a body to its end; return the checked file's place.
+    def next_piece(self) -> Piece | None:
+        """Return the next bytes that are missing and that nobody is fetching; None where there are none."""
+        size = self._entry.size or 0
+        taken = sorted([*self._partial.runs, *(Run(one.start, one.end or size, "") for one in self._open)])
+        for start, end in gaps(taken, 0, size):
+            piece = Piece(start, min(end, start + PIECE), start)
+            self._open.append(piece)
+            return piece
+        return None
+
+    def whole(self) -> Piece:
+        """Return the file as one piece, with what is there of it."""
+        self._whole = Piece(0, self._entry.size, self._partial.front)
+        return self._whole
+
+    def wanted(self, piece: Piece, endpoint: Endpoint) -> Span:
+        """Return what to ask this endpoint for; all of it where its bytes must not be mixed with another's."""
+        start = piece.at if self._may_mix or str(endpoint) == piece.source else 0
+        return Span(start, None if piece.end == self._entry.size and start == 0 else piece.end)
+
+    async def take(self, piece: Piece, endpoint: Endpoint, body: Body) -> None:
+        """Take in a body to its end, or to the end of the piece.
 
         Raises:
-            Failure: It broke off, was too short or too long, or is not what was vouched for.
+            Failure: It broke off, was too short or too long.
             OSError: The disk refuses.
         """
         self._tries += 1
         self._hosts[body.host] = None
-        await self._align(body.start)
-        self._source = str(endpoint)
-        try:
-            async for chunk in body:
-                self._chain.heard(endpoint)
-                await self._add(chunk)
-            self._check_length()
-        except Failure as failure:
-            if failure.fault is Fault.LONG_BODY:
-                await self._restart()
-            await self._flush()
-            raise
-        return await self._finish()
+        self.opened.set()
+        if body.span.end is None and len(self._open) > 1:
+            # Every piece would bring the whole file: one does, and the others see what is left for them.
+            await self._take_as_sole(piece, endpoint, body)
+        else:
+            await self._take(piece, endpoint, body)
+
+    async def settle(self) -> Path:
+        """Compare the digest of what has come, and bring the file to its place.
+
+        Raises:
+            Failure: It is not what was vouched for.
+            OSError: The disk refuses.
+        """
+        if self._in_memory:
+            return await self._settle_in_memory()
+        await self._flush_all()
+        if not self._partial.runs:
+            await self._write(self._partial.write, 0, b"", "")  # an empty file is a file, too
+        if wrong := await self._wrong_digest():
+            await self._doubt(wrong)
+        place = await self._write(self._pool.put, self._entry, self._partial)
+        self._partial.runs.clear()
+        if self._suspect is not None:
+            await self._write(self._convict, self._suspect, place)
+        return place
+
+    @property
+    def holds_anything(self) -> bool:
+        """Whether there is something to leave behind, or to clear away."""
+        return bool(self._partial.runs or self._suspect or any(piece.gathered for piece in self._open))
 
     def release(self) -> None:
         """Leave what is there for whoever comes next."""
-        if self._gathered:
-            self._partial.append(bytes(self._gathered), self._source)
-            self._gathered.clear()
+        for piece in self._open:
+            if piece.gathered:
+                self._partial.note(self._stored(piece, bytes(piece.gathered)))
+                piece.gathered.clear()
         if self._suspect is not None:
             self._suspect.path.unlink(missing_ok=True)
         self._pool.release(self._partial)
@@ -144,62 +219,144 @@ class Intake:
             verified=self._entry.digest is not None,
         )
 
-    async def _add(self, chunk: bytes) -> None:
-        size = self._entry.size
-        if size is not None and self.held + len(chunk) > size:
-            raise Failure(Fault.LONG_BODY, f"gave more than the {size:,} bytes that are listed")
-        if self._hasher is not None:
-            self._hasher.update(chunk)
-        self._gathered += chunk
-        self.furthest = max(self.furthest, self.held)
-        self._given[self._source] = self._given.get(self._source, 0) + len(chunk)
-        self._progress.update(len(chunk))
-        if len(self._gathered) >= FLUSH:
-            await self._flush()
+    async def _take_as_sole(self, piece: Piece, endpoint: Endpoint, body: Body) -> None:
+        if self._sole.locked():
+            await body.aclose()
+            async with self._sole:
+                if piece.end is not None and not list(gaps(self._partial.runs, piece.at, piece.end)):
+                    self._drop(piece)
+                    return
+            raise Failure(Fault.SHORT_BODY, "gave the whole file elsewhere, and broke off")
+        async with self._sole:
+            await self._take(piece, endpoint, body)
 
-    def _check_length(self) -> None:
-        if self._entry.size is not None and self.held < self._entry.size:
-            raise Failure(Fault.SHORT_BODY, f"ended after {self.held:,} of {self._entry.size:,} bytes")
+    async def _take(self, piece: Piece, endpoint: Endpoint, body: Body) -> None:
+        if piece not in self._open:
+            self._open.append(piece)
+        await self._align(piece, body.span, str(endpoint))
+        try:
+            async for chunk in body:
+                self._chain.heard(endpoint, len(chunk))
+                await self._add(piece, chunk)
+            self._check_length(piece)
+        except Failure as failure:
+            if failure.fault is Fault.LONG_BODY and not self.comes_in_pieces:
+                await self._restart(piece)
+            await self._flush(piece)
+            raise
+        if not self._in_memory:
+            await self._flush(piece)
+            self._drop(piece)
 
-    async def _align(self, start: int) -> None:
-        """Bring what is there in line with a body that begins at `start`."""
-        if start == self.held:
-            return
-        if start != 0:
-            raise Failure(Fault.RANGE, f"began at byte {start:,} instead of {self.held:,}")
-        await self._restart()
+    async def _align(self, piece: Piece, span: Span, source: str) -> None:
+        """Bring a piece in line with a body for it, which may begin at the file's start, and go on to its end."""
+        if span.start not in (piece.at, 0):
+            raise Failure(Fault.RANGE, f"began at byte {span.start:,} instead of {piece.at:,}")
+        if span.end is None:
+            piece.end = self._entry.size
+        if span.start != piece.at:
+            if self._may_mix:
+                # What is there stays; what comes once more is dropped.
+                await self._flush(piece)
+                piece.start = piece.at = 0
+            else:
+                await self._restart(piece)
+        piece.source = source
 
-    async def _restart(self) -> None:
-        self._progress.update(-self.held)
+    async def _add(self, piece: Piece, chunk: bytes) -> None:
+        if piece.end is not None and piece.at + len(chunk) > piece.end:
+            raise Failure(Fault.LONG_BODY, f"gave more than the {piece.end:,} bytes that are listed or asked for")
+        piece.gathered += chunk
+        piece.at += len(chunk)
+        self._given[piece.source] = self._given.get(piece.source, 0) + len(chunk)
+        if piece.at > piece.furthest:
+            self._progress.update(len(chunk))
+            piece.furthest = piece.at
+        if len(piece.gathered) >= FLUSH:
+            await self._flush(piece)
+
+    def _check_length(self, piece: Piece) -> None:
+        if piece.end is not None and piece.at < piece.end:
+            raise Failure(Fault.SHORT_BODY, f"ended at byte {piece.at:,} of {piece.end:,}")
+
+    async def _restart(self, piece: Piece) -> None:
+        self._progress.update(-piece.at)
         self._reused = 0
-        self._gathered.clear()
-        self._hasher = self._new_hasher()
+        piece.rewind()
+        self._hasher, self._hashed = self._new_hasher(), 0
         await self._write(self._partial.restart)
 
-    async def _flush(self) -> None:
-        if self._gathered:
-            data = bytes(self._gathered)
-            self._gathered.clear()
-            await self._write(self._partial.append, data, self._source)
+    async def _flush(self, piece: Piece) -> None:
+        """Bring to disk what was gathered, as far as it is not there already."""
+        data, start = bytes(piece.gathered), piece.at - len(piece.gathered)
+        piece.gathered.clear()
+        for gap_start, gap_end in list(gaps(self._partial.runs, start, start + len(data))):
+            await uninterrupted(self._store(gap_start, data[gap_start - start : gap_end - start], piece.source))
 
-    async def _finish(self) -> Path:
-        """Compare the digest, and bring the file to its place."""
-        if wrong := await self._wrong_digest():
-            await self._doubt(wrong)
-        place = await self._write(self._pool.put, self._entry, self._partial, bytes(self._gathered), self._source)
-        self._gathered.clear()
-        if self._suspect is not None:
-            await self._write(self._convict, self._suspect, place)
-        return place
+    async def _flush_all(self) -> None:
+        for piece in self._open:
+            await self._flush(piece)
+        self._open.clear()
+
+    async def _store(self, start: int, data: bytes, giver: str) -> None:
+        # Noted on the loop, where it is read; and noted in any case, since it is on disk.
+        self._partial.note(await self._write(self._written, start, data, giver, self._partial.front))
+
+    def _written(self, start: int, data: bytes, giver: str, front: int) -> Run:
+        run = self._partial.write(start, data, giver)
+        if self._hasher is not None:
+            if start == self._hashed:
+                self._hasher.update(data)
+                self._hashed = run.end
+            elif front > self._hashed:
+                self._hash_on(front)
+        return run
+
+    def _hash_on(self, front: int) -> None:
+        """Hash behind the front what was written before the bytes in front of it had come."""
+        assert self._hasher is not None
+        end = min(front, self._hashed + READ_BACK)
+        self._partial.hash_into(self._hasher, self._hashed, end)
+        self._hashed = end
+
+    def _stored(self, piece: Piece, data: bytes) -> Run:
+        return self._partial.write(piece.at - len(data), data, piece.source)
+
+    def _drop(self, piece: Piece) -> None:
+        if piece in self._open:
+            self._open.remove(piece)
+
+    @property
+    def _in_memory(self) -> bool:
+        """Whether the file is so small that all of it is gathered before anything is written."""
+        return (
+            not self._partial.runs
+            and self._suspect is None
+            and len(self._open) == 1
+            and (self._hasher is not None or self._entry.digest is None)
+            and len(self._open[0].gathered) == self._open[0].at
+        )
+
+    async def _settle_in_memory(self) -> Path:
+        piece = self._open.pop()
+        data, digest = bytes(piece.gathered), self._entry.digest
+        if digest is not None and self._hasher is not None:
+            self._hasher.update(data)
+            if (actual := self._hasher.hexdigest()) != digest.value:
+                await self._restart(piece)
+                raise WrongDigest(digest.value, actual)
+        return await self._write(self._pool.put_small, self._entry, data)
 
     async def _wrong_digest(self) -> WrongDigest | None:
         digest = self._entry.digest
         if digest is None:
             return None
         if self._hasher is None:
-            await self._flush()
-            actual = await self._write(file_digest, self._partial.folder / "data", digest, self.held)
+            path = self._partial.folder / "data"
+            actual = await self._write(file_digest, path, digest, self._partial.front)
         else:
+            while self._hashed < self._partial.front:
+                await self._write(self._hash_on, self._partial.front)
             actual = self._hasher.hexdigest()
         return None if actual == digest.value else WrongDigest(digest.value, actual)
 
@@ -209,31 +366,31 @@ class Intake:
         Raises:
             Failure: Always.
         """
-        await self._flush()
-        ranges = tuple(self._partial.ranges)
+        runs = tuple(self._partial.runs)
+        self._progress.update(-self._partial.held)
+        self._hasher, self._hashed = self._new_hasher(), 0
+        if self._whole is not None:
+            self._whole.rewind()
         # What an earlier process left may have been damaged on disk: that convicts nobody.
-        if not self._reused and {giver for _, _, giver in ranges} <= {self._source}:
-            await self._restart()
+        if not self._reused and len({run.giver for run in runs}) == 1:
+            self.culprit = runs[0].giver
+            await self._write(self._partial.restart)
             raise wrong
-        self._progress.update(-self.held)
-        self._suspect = Suspect(await self._write(self._partial.set_aside), ranges)
+        self._suspect = Suspect(await self._write(self._partial.set_aside), runs)
         self._reused = 0
-        self._hasher = self._new_hasher()
         raise Failure(Fault.MIXED, "bytes of several endpoints do not fit together; fetched whole from one")
 
     async def _judge_what_was_left(self) -> Path | None:
         """An earlier call had all bytes and did not get to compare them."""
-        givers = {giver for _, _, giver in self._partial.ranges}
-        self._source = next(iter(givers), "")
         try:
-            return await self._finish()
+            return await self.settle()
         except Failure:
             return None
 
     def _convict(self, suspect: Suspect, place: Path) -> None:
         """Compare what did not fit with what is right: runs that differ convict who gave them."""
         with suspect.path.open("rb") as wrong, place.open("rb") as right:
-            for start, end, giver in suspect.ranges:
+            for start, end, giver in suspect.runs:
                 if _differs(wrong, right, start, end):
                     self._chain.convict(giver, self._entry.path, f"gave wrong bytes between {start:,} and {end:,}")
         suspect.path.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
-"""A lane: the connection to one endpoint, with what may be said to it and how long it may take."""
+"""A lane: one connection to an endpoint, with what may be said to it and how long it may take."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -12,6 +12,7 @@ from mirrorhub.chain import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer, Ask, Client, Stream, Timeouts, retry_after_s
 from mirrorhub.models import Endpoint
+from mirrorhub.spans import PIECE, Span
 
 if TYPE_CHECKING:
     from mirrorhub.models import Repo
@@ -27,8 +28,8 @@ class Body(Protocol):
     """Bytes of a file that have begun to come."""
 
     @property
-    def start(self) -> int:
-        """The offset of the first byte."""
+    def span(self) -> Span:
+        """Which of the file's bytes they are; without an end where they go on to the file's."""
 
     @property
     def host(self) -> str:
@@ -43,10 +44,10 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A body over HTTP: an answer's stream, and where in the file it starts."""
+    """A body over HTTP: an answer's stream, and which of the file's bytes it holds."""
 
     stream: Stream
-    start: int
+    span: Span
 
     @property
     def host(self) -> str:
@@ -63,24 +64,92 @@ class Slice:
 
 
 @dataclass(slots=True)
-class Lane:
-    """The connection to one endpoint.
+class Contact:
+    """What a call says to an endpoint, and how that one has answered so far. All lanes to it share this.
 
     Attributes:
         endpoint: Where to.
         client: What sends.
         timeouts: How long to wait.
         credentials: Headers with a token, or none.
-        heard: Called when a byte has come.
-        takes_range: False once the endpoint, or something before it, has refused a Range header.
+        heard: Called with a count when bytes have come; with 0 when an answer has begun.
+        takes_range: Whether a Range header is answered with the slice; None before it was tried.
+        multiplexes: False once it, or its data host, has answered over HTTP/1.1: more lanes would be no lanes there.
+        connect_s: How long connecting to whoever gives the bytes took.
+        data_origins: Whom it redirected to last, for small files and for large ones; itself where it did not.
     """
 
     endpoint: Endpoint
     client: Client
     timeouts: Timeouts
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
-    heard: Callable[[Endpoint], None] = lambda _: None
-    takes_range: bool = True
+    heard: Callable[[Endpoint, int], None] = lambda _endpoint, _count: None
+    takes_range: bool | None = None
+    multiplexes: bool = True
+    connect_s: float = 0.0
+    data_origins: dict[bool, str] = field(default_factory=dict)
+    _moved: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def origin(self) -> str:
+        """The endpoint's own origin."""
+        return origin_of(self.endpoint.address)
+
+    def relays(self, size: int | None) -> bool:
+        """Whether files of this size come from another origin, as far as is known."""
+        return self.data_origins.get(_is_large(size), self.origin) != self.origin
+
+    def ask(self, url: str, beat: Beat, *, lane: int = 0, headers: Mapping[str, str] | None = None) -> Ask:
+        """Write a request; `url` may be a path below the endpoint. Credentials go to its own origin only."""
+        whole = url if "://" in url else self.endpoint.address + url
+        credentials = self.credentials if origin_of(whole) == self.origin else {}
+        return Ask(whole, self.timeouts, credentials, headers or {}, beat.connected, lane)
+
+    def moved(self, url: str) -> str:
+        """Return where the bytes of this address were last; a signed address may be used for all of a file's pieces."""
+        return self._moved.get(url, url)
+
+    def forget_move(self, url: str) -> None:
+        """Ask the endpoint itself next time."""
+        self._moved.pop(url, None)
+
+    def learn(self, url: str, stream: Stream, size: int | None) -> None:
+        """Remember who answered, and how."""
+        self.multiplexes = self.multiplexes and stream.multiplexed
+        self.connect_s = max(self.connect_s, stream.connect_s)
+        origin = origin_of(stream.url)
+        self.data_origins[_is_large(size)] = origin
+        if _is_large(size) and origin != self.origin and stream.status in (200, 206):
+            self._moved[url] = stream.url
+
+
+@dataclass(slots=True)
+class Lane:
+    """One connection to an endpoint, and to whomever that one redirects to.
+
+    Attributes:
+        contact: What is known of the endpoint.
+        number: 0 for the first, which listings use too.
+        load: Bytes that are under way on it.
+    """
+
+    contact: Contact
+    number: int = 0
+    load: int = 0
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it leads."""
+        return self.contact.endpoint
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long to wait."""
+        return self.contact.timeouts
+
+    def heard(self) -> None:
+        """An answer has begun."""
+        self.contact.heard(self.endpoint, 0)
 
     def repo_id(self, repo: Repo) -> str:
         """Return the id under which this endpoint holds the repository."""
@@ -92,18 +161,18 @@ class Lane:
         Raises:
             Failure: No answer came.
         """
-        stream = await self.client.open(self._ask(url, beat))
+        stream = await self.contact.client.open(self.contact.ask(url, beat))
         try:
             answer = Answer(stream.status, stream.headers, await stream.read(MAX_LISTING), stream.url)
         finally:
             await stream.aclose()
         # Only now: a listing that drips is a silent endpoint, beside which another one is started.
         beat.answer()
-        self.heard(self.endpoint)
+        self.heard()
         return answer
 
-    async def open(self, url: str, start: int, size: int | None, beat: Beat, failure: HubFailure) -> Slice:
-        """Ask for a file's bytes from `start` on; what comes may start at 0 all the same, and says so.
+    async def open(self, url: str, span: Span, size: int | None, beat: Beat, failure: HubFailure) -> Slice:
+        """Ask for a span of a file's bytes; what comes may be all of them, and says so.
 
         Whether a body is a slice is decided by its Content-Range and not by its status: ModelScope has answered a
         range with 200 and the slice (https://github.com/modelscope/modelscope_hub/issues/50), others with 206 and
@@ -112,45 +181,58 @@ class Lane:
         Raises:
             Failure: No body came, or a slice that was not asked for.
         """
-        ranged = start > 0 and self.takes_range
+        if self.contact.takes_range is False:
+            span = Span()
         try:
-            stream = await self._open(url, start if ranged else 0, beat)
-            if ranged and (stream.status in _RANGE_REFUSED or not _fits(stream, start, size)):
+            stream = await self._open(url, span, size, beat)
+            if not span.is_whole and (stream.status in _RANGE_REFUSED or not _fits(stream, span, size)):
                 await stream.aclose()
-                self.takes_range = ranged = False
-                stream = await self._open(url, 0, beat)
+                span = Span()
+                stream = await self._open(url, span, size, beat)
+                if stream.status == 200:
+                    self.contact.takes_range = False
         except Failure as broken:
             # Some routers break connections that carry the header; the next try here goes without it.
-            if ranged and broken.fault in (Fault.RESET, Fault.PROTOCOL):
-                self.takes_range = False
+            if not self.contact.takes_range and not span.is_whole and broken.fault in (Fault.RESET, Fault.PROTOCOL):
+                self.contact.takes_range = False
             raise
         try:
-            return await self._slice(stream, start if ranged else 0, size, failure)
+            return await self._slice(stream, span, size, failure)
         except BaseException:
             await stream.aclose()
             raise
 
-    async def _open(self, url: str, start: int, beat: Beat) -> Stream:
-        stream = await self.client.open(self._ask(url, beat, {"range": f"bytes={start}-"} if start else {}))
+    async def _open(self, url: str, span: Span, size: int | None, beat: Beat) -> Stream:
+        address = self.contact.moved(url)
+        stream = await self._send(address, span, size, beat)
+        if address != url and stream.status >= 400:
+            # A signed address lives for some minutes: the endpoint gives the next one.
+            await stream.aclose()
+            self.contact.forget_move(url)
+            stream = await self._send(url, span, size, beat)
+        self.contact.learn(url, stream, size)
         beat.answer()
-        self.heard(self.endpoint)
+        self.heard()
         return stream
 
-    async def _slice(self, stream: Stream, start: int, size: int | None, failure: HubFailure) -> Slice:
+    async def _send(self, url: str, span: Span, size: int | None, beat: Beat) -> Stream:
+        headers = {} if span.is_whole else {"range": span.header}
+        ask = self.contact.ask(url, beat, lane=self.number, headers=headers)
+        relayed = self.contact.relays(size) and origin_of(ask.url) == self.contact.origin
+        return await self.contact.client.open(replace(ask, relayed=relayed))
+
+    async def _slice(self, stream: Stream, span: Span, size: int | None, failure: HubFailure) -> Slice:
         if stream.status not in (200, 206):
             body = await stream.read_some(MAX_ERROR_BODY)
             raise failure(Answer(stream.status, stream.headers, body, stream.url))
-        if not _fits(stream, start, size):
+        if not _fits(stream, span, size):
             raise Failure(Fault.RANGE, f"answered with range {stream.headers.get('content-range')!r}, not as asked")
         if _is_page(stream):
             raise Failure(Fault.NOT_A_HUB, f"answered with a web page instead of the file ({stream.host})")
         offered = stream.content_range
-        return Slice(stream, offered[0] if offered else 0)
-
-    def _ask(self, url: str, beat: Beat, headers: Mapping[str, str] | None = None) -> Ask:
-        whole = url if "://" in url else self.endpoint.address + url
-        same = _origin(whole) == _origin(self.endpoint.address)
-        return Ask(whole, self.timeouts, self.credentials if same else {}, headers or {}, beat.connected)
+        if not span.is_whole:
+            self.contact.takes_range = offered is not None
+        return Slice(stream, Span(offered[0], offered[1] + 1) if offered else Span())
 
 
 class HubFailure(Protocol):
@@ -202,13 +284,14 @@ def _downgrades(url: str, target: str) -> bool:
     return url.startswith("https:") and target.startswith("http:")
 
 
-def _fits(stream: Stream, start: int, size: int | None) -> bool:
-    """Whether a success begins where it should: a slice at `start` of a file of `size`, or the whole file."""
+def _fits(stream: Stream, span: Span, size: int | None) -> bool:
+    """Whether a success holds what was asked for, or at least its beginning; or the whole file."""
     offered = stream.content_range
     if offered is None:
         return stream.status != 206
     first, last, total = offered
-    return first == start and last >= first and (size is None or total is None or total == size)
+    fits = first == span.start and last >= first and (span.end is None or last < span.end)
+    return fits and (size is None or total is None or total == size)
 
 
 def _is_page(stream: Stream) -> bool:
@@ -223,6 +306,11 @@ def _kind(answer: Answer) -> str:
     return kind or "no content type"
 
 
-def _origin(url: str) -> tuple[str, str]:
+def origin_of(url: str) -> str:
+    """Return an address's scheme, host and port."""
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _is_large(size: int | None) -> bool:
+    return size is None or size > PIECE

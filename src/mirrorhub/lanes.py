@@ -1,4 +1,4 @@
-"""The lanes of one call: one to each endpoint, with its hub's protocol and the token it may see."""
+"""The lanes of one call: one to each endpoint, or more where that pays, with its hub's protocol and its token."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from mirrorhub.config import Settings
 from mirrorhub.credentials import token_for
 from mirrorhub.http.client import Client, Timeouts
 from mirrorhub.hubs.registry import HUBS, Hub
-from mirrorhub.lane import Lane
+from mirrorhub.lane import Contact, Lane
 from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
+
+STREAMS = 64
+"""Requests that are under way on one lane at most."""
 
 
 class Lanes:
@@ -22,23 +25,38 @@ class Lanes:
         self._settings = settings
         self._client = client
         self._chain = chain
-        self._lanes: dict[Endpoint, Lane] = {}
+        self._lanes: dict[Endpoint, list[Lane]] = {}
         self._hubs: dict[Endpoint, Hub] = {}
+
+    @property
+    def streams(self) -> int:
+        """How many requests may be under way."""
+        return STREAMS * max(map(len, self._lanes.values()), default=1)
+
+    @property
+    def take_ranges(self) -> bool:
+        """Whether an endpoint is known that gives parts of files."""
+        return any(lanes[0].contact.takes_range for lanes in self._lanes.values())
 
     def hub(self, endpoint: Endpoint) -> Hub:
         """Return the protocol of an endpoint."""
         return self._hubs.setdefault(endpoint, HUBS[endpoint.hub]())
 
     def lane(self, endpoint: Endpoint) -> Lane:
-        """Return the lane to an endpoint."""
+        """Return the first lane to an endpoint."""
         if endpoint not in self._lanes:
-            lane = Lane(
+            contact = Contact(
                 endpoint, self._client, self._timeouts(endpoint), self._credentials(endpoint), self._chain.heard
             )
-            self._lanes[endpoint] = lane
-        lane = self._lanes[endpoint]
-        lane.timeouts = self._timeouts(endpoint)
+            self._lanes[endpoint] = [Lane(contact)]
+        lane = self._lanes[endpoint][0]
+        lane.contact.timeouts = self._timeouts(endpoint)
         return lane
+
+    def lightest(self, endpoint: Endpoint) -> Lane:
+        """Return the lane to an endpoint on which the fewest bodies are under way."""
+        first = self.lane(endpoint)
+        return min(self._lanes[endpoint], key=lambda lane: lane.load) if first.contact.multiplexes else first
 
     def revision(self, endpoint: Endpoint, manifest: Manifest) -> str:
         """Return what to call the manifest's revision at an endpoint."""

@@ -1,6 +1,6 @@
 """Files on their way: partials that outlive their process, and checked ones that wait to be published.
 
-    .mirrorhub/partial/{digest}.{host}-{pid}-{token}/data      bytes so far
+    .mirrorhub/partial/{digest}.{host}-{pid}-{token}/data      bytes so far, each at its place
                                                     /journal   a line per write: start, end, endpoint
     .mirrorhub/ready/{digest}                                  whole and checked
 
@@ -23,26 +23,37 @@ from typing import IO
 from mirrorhub.digest import BLOCK, Hasher, file_matches
 from mirrorhub.models import FileEntry
 from mirrorhub.owner import is_alive, is_regular, own_name
+from mirrorhub.spans import Run, front, gaps, with_run
 
 
 @dataclass(slots=True)
 class Partial:
-    """Bytes of one file, contiguous from its start, and who gave which. Only its owner touches it.
+    """Some bytes of one file, each at its place, and who gave which. Only its owner touches it.
 
     Attributes:
         folder: Where it lies, under a name that is the owner's.
-        size: How many bytes there are.
-        ranges: (start, end, endpoint) of each run of bytes, in order.
+        runs: Which bytes are there, in order, and who gave them.
     """
 
     folder: Path
-    size: int = 0
-    ranges: list[tuple[int, int, str]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     _data: IO[bytes] | None = None
     _journal: IO[str] | None = None
 
-    def append(self, data: bytes, endpoint: str) -> None:
-        """Add bytes at the end; the journal's line comes after them.
+    @property
+    def held(self) -> int:
+        """How many bytes are there."""
+        return sum(run.end - run.start for run in self.runs)
+
+    @property
+    def front(self) -> int:
+        """How many bytes are there without a gap, from the file's start on."""
+        return front(self.runs)
+
+    def write(self, start: int, data: bytes, giver: str) -> Run:
+        """Write bytes to their place; the journal's line comes after them.
+
+        What is returned is not yet among `runs`, so that this may be called in a thread.
 
         Raises:
             OSError: The disk refuses.
@@ -52,28 +63,32 @@ class Partial:
             self._data = _open_for_update(self.folder / "data")
             self._journal = (self.folder / "journal").open("a", encoding="utf-8")
         assert self._journal is not None
-        self._data.seek(self.size)
+        self._data.seek(start)
         self._data.write(data)
         self._data.flush()
-        start, self.size = self.size, self.size + len(data)
-        self._journal.write(json.dumps([start, self.size, endpoint]) + "\n")
+        run = Run(start, start + len(data), giver)
+        self._journal.write(json.dumps(run) + "\n")
         self._journal.flush()
-        self.ranges = _joined([*self.ranges, (start, self.size, endpoint)])
+        return run
 
-    def hash_into(self, hasher: Hasher) -> None:
-        """Feed what is there to a digest."""
-        if self.size:
-            with (self.folder / "data").open("rb") as file:
-                left = self.size
-                while left and (block := file.read(min(BLOCK, left))):
-                    hasher.update(block)
-                    left -= len(block)
+    def note(self, run: Run) -> None:
+        """Count bytes that were written."""
+        with_run(self.runs, run)
+
+    def hash_into(self, hasher: Hasher, start: int, end: int) -> None:
+        """Feed what lies between two offsets to a digest."""
+        with (self.folder / "data").open("rb") as file:
+            file.seek(start)
+            left = end - start
+            while left and (block := file.read(min(BLOCK, left))):
+                hasher.update(block)
+                left -= len(block)
 
     def restart(self) -> None:
         """Forget all bytes."""
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.size, self.ranges = 0, []
+        self.runs.clear()
 
     def set_aside(self) -> Path:
         """Keep the bytes for comparison under another name, and start over; return where they are."""
@@ -86,7 +101,7 @@ class Partial:
     def move_to(self, place: Path) -> None:
         """Close the file and rename it to its place; bytes beyond those that were counted are not part of it."""
         self.close()
-        os.truncate(self.folder / "data", self.size)
+        os.truncate(self.folder / "data", self.front)
         (self.folder / "data").replace(place)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -105,15 +120,22 @@ class PartialPool:
         self.home = home
         self._partial = home / "partial"
         self._ready = home / "ready"
+        self._left: set[str] | None = None
 
     def prepare(self) -> None:
-        """Make the folders.
+        """Make the folders, and look once what earlier calls have left: of most files they have left nothing.
 
         Raises:
             OSError: The disk refuses.
         """
         self._partial.mkdir(parents=True, exist_ok=True)
         self._ready.mkdir(parents=True, exist_ok=True)
+        names = (path.name for folder in (self._partial, self._ready) for path in folder.iterdir())
+        self._left = {name.partition(".")[0] for name in names}
+
+    def has_left(self, entry: FileEntry) -> bool:
+        """Whether an earlier call may have left something of a file."""
+        return self._left is None or _key(entry) in self._left
 
     def ready_path(self, entry: FileEntry) -> Path:
         """Return where a checked file waits."""
@@ -124,33 +146,53 @@ class PartialPool:
         place = self.ready_path(entry)
         return entry.digest is not None and is_regular(place) and file_matches(place, entry)
 
+    def fresh(self, entry: FileEntry) -> Partial:
+        """Begin a new partial; nothing is on disk before its first byte."""
+        return Partial(self._partial / f"{_key(entry)}.{own_name()}")
+
     def claim(self, entry: FileEntry) -> Partial:
         """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
-        own = self._partial / f"{_key(entry)}.{own_name()}"
+        partial = self.fresh(entry)
         if entry.digest is None or entry.size is None:
-            return Partial(own)
+            return partial
         for orphan in sorted(self._orphans(_key(entry)), key=_data_size, reverse=True):
             with suppress(OSError):
-                orphan.replace(own)
-                return _opened(own, entry.size)
-        return Partial(own)
+                orphan.replace(partial.folder)
+                return _opened(partial.folder, entry.size)
+        return partial
 
-    def put(self, entry: FileEntry, partial: Partial, rest: bytes, endpoint: str) -> Path:
-        """Bring a checked file to its place among the ready ones; `rest` is what was not written yet.
+    def put(self, entry: FileEntry, partial: Partial) -> Path:
+        """Bring a checked file to its place among the ready ones.
 
         Raises:
             OSError: The disk refuses.
         """
-        if rest or not partial.size:
-            partial.append(rest, endpoint)
         place = self.ready_path(entry)
         partial.move_to(place)
+        return place
+
+    def put_small(self, entry: FileEntry, data: bytes) -> Path:
+        """Write a checked file that was held in memory to its place among the ready ones.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        place = self.ready_path(entry)
+        # Under a name that nobody else has: another process may bring the same content to the same place.
+        temporary = place.with_name(f"{place.name}.{secrets.token_hex(8)}")
+        try:
+            with temporary.open("xb", buffering=0) as file:
+                file.write(data)
+            temporary.replace(place)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
         return place
 
     def release(self, partial: Partial) -> None:
         """Leave a partial for whoever comes next."""
         partial.close()
-        if partial.size:
+        if partial.runs:
             key = partial.folder.name.partition(".")[0]
             with suppress(OSError):
                 partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
@@ -184,37 +226,27 @@ def _data_size(folder: Path) -> int:
 
 
 def _opened(folder: Path, limit: int) -> Partial:
-    """Read an adopted partial's journal: bytes beyond it were never confirmed."""
-    ranges: list[tuple[int, int, str]] = []
-    size = 0
+    """Read an adopted partial's journal: bytes that it does not name were never confirmed."""
+    runs: list[Run] = []
     with suppress(OSError, UnicodeDecodeError):
-        have = _data_size(folder)
+        have = min(_data_size(folder), limit)
         for line in (folder / "journal").read_text(encoding="utf-8").splitlines():
             run = _run(line)
-            if run is None or run[0] != size or not size < run[1] <= min(have, limit):
+            if run is None or not 0 <= run.start < run.end <= have:
                 break
-            ranges.append(run)
-            size = run[1]
-    return Partial(folder, size, _joined(ranges))
+            # What another line has named already stays with whom that names.
+            for start, end in list(gaps(runs, run.start, run.end)):
+                with_run(runs, Run(start, end, run.giver))
+    return Partial(folder, runs)
 
 
-def _run(line: str) -> tuple[int, int, str] | None:
+def _run(line: str) -> Run | None:
     """Read a line of a journal; None where it is damaged."""
     try:
-        start, end, endpoint = json.loads(line)
+        start, end, giver = json.loads(line)
     except (ValueError, TypeError, RecursionError):
         return None
-    return (start, end, endpoint) if (type(start), type(end), type(endpoint)) == (int, int, str) else None
-
-
-def _joined(ranges: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Join neighbouring runs of the same endpoint."""
-    joined: list[tuple[int, int, str]] = []
-    for start, end, endpoint in ranges:
-        if joined and joined[-1][1:] == (start, endpoint):
-            start = joined.pop()[0]
-        joined.append((start, end, endpoint))
-    return joined
+    return Run(start, end, giver) if (type(start), type(end), type(giver)) == (int, int, str) else None
 
 
 def _open_for_update(path: Path) -> IO[bytes]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from mirrorhub.budget import Budget
 from mirrorhub.chain import Beat, Chain, Hopeless
 from mirrorhub.diagnosis import transfer_error
-from mirrorhub.intake import Intake
+from mirrorhub.faults import Failure, WrongDigest
+from mirrorhub.intake import Intake, Piece
 from mirrorhub.lane import Body
 from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, FileEntry, Manifest, TransferReport
 from mirrorhub.partials import PartialPool
 from mirrorhub.plan import Plan
 from mirrorhub.progress import FileProgress, Progress
+from mirrorhub.spans import PIECE
 from mirrorhub.stores.disk import disk_errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+MIN_WEIGHT = 64 << 10
+"""What a small body counts for at least, in bytes: its request costs memory, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,8 @@ class Transfer:
         self._lanes = lanes
         self._pool = pool
         self._manifest = manifest
-        # One thread writes: the disk never holds up the loop, and the bytes of a file stay in order.
+        self._budget = Budget(lanes.streams)
+        # One thread writes: the disk never holds up the loop, and nothing is written and hashed at a time.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="mirrorhub-write")
 
     async def run(self, plan: Plan, progress: Progress, at_once: int) -> Mapping[str, Fetched]:
@@ -70,31 +78,82 @@ class Transfer:
         intake = Intake(self._chain, self._pool, entry, progress, self._write)
         with disk_errors(self._pool.home):
             try:
-                place = await intake.begin() or await self._walk(entry, intake)
+                place = await intake.begin() or await self._bring(entry, intake)
             finally:
-                # Shielded: a cancelled call, too, leaves its bytes for the next one.
-                await asyncio.shield(self._write(intake.release))
+                if intake.holds_anything:
+                    # Shielded: a cancelled call, too, leaves its bytes for the next one.
+                    await asyncio.shield(self._write(intake.release))
         progress.end()
         return Fetched(place, intake.report())
 
-    async def _walk(self, entry: FileEntry, intake: Intake) -> Path:
+    async def _bring(self, entry: FileEntry, intake: Intake) -> Path:
+        """Fetch a file in pieces; whole, and from one endpoint, where it is small or its pieces did not fit."""
+        wrong: list[tuple[Endpoint, Failure]] = []
+        while intake.comes_in_pieces:
+            await self._bring_pieces(entry, intake, wrong)
+            try:
+                return await intake.settle()
+            except WrongDigest as failure:
+                convicted = self._chain.convict(intake.culprit, entry.path, failure.message)
+                wrong += [(endpoint, failure) for endpoint in convicted]
+            except Failure as failure:
+                log.info("%s: %s", entry.path, failure.message)
+        whole = intake.whole()
+
+        async def use(endpoint: Endpoint, body: Body) -> Path:
+            await intake.take(whole, endpoint, body)
+            return await intake.settle()
+
+        async with self._budget.room(_weight(entry.size)):
+            return await self._walk(entry, intake, whole, use, wrong)
+
+    async def _bring_pieces(self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            await self._budget.enter(PIECE)
+            while (piece := intake.next_piece()) is not None:
+                task = group.create_task(self._bring_piece(entry, intake, piece, wrong))
+                if not self._lanes.take_ranges:
+                    # The first answer shows whether pieces are to be had here at all.
+                    await _either(task, intake.opened)
+                await self._budget.enter(PIECE)
+            self._budget.leave(PIECE)
+
+    async def _bring_piece(
+        self, entry: FileEntry, intake: Intake, piece: Piece, wrong: Sequence[tuple[Endpoint, Failure]]
+    ) -> None:
+        try:
+            await self._walk(entry, intake, piece, bind(intake.take, piece), wrong)
+        finally:
+            self._budget.leave(PIECE)
+
+    async def _walk(
+        self,
+        entry: FileEntry,
+        intake: Intake,
+        piece: Piece,
+        use: Callable[[Endpoint, Body], Awaitable[T]],
+        wrong: Sequence[tuple[Endpoint, Failure]],
+    ) -> T:
         try:
             return await self._chain.walk(
                 entry.path,
-                ask=bind(self._ask, entry, intake),
-                use=intake.take,
+                ask=bind(self._ask, entry, intake, piece),
+                use=use,
                 endpoints=self._pullers(entry),
                 discard=_close,
-                gained=lambda: intake.furthest,
+                gained=lambda: piece.furthest,
                 vouched=entry.digest is not None,
+                told=not intake.opened.is_set(),
             )
         except Hopeless as hopeless:
-            raise transfer_error(self._manifest, entry, hopeless, self._chain.attempts) from None
+            failures = Hopeless([*wrong, *hopeless.failures])
+            raise transfer_error(self._manifest, entry, failures, self._chain.attempts) from None
 
-    async def _ask(self, entry: FileEntry, intake: Intake, endpoint: Endpoint, beat: Beat) -> Body:
-        lane, hub = self._lanes.lane(endpoint), self._lanes.hub(endpoint)
+    async def _ask(self, entry: FileEntry, intake: Intake, piece: Piece, endpoint: Endpoint, beat: Beat) -> Body:
+        span = intake.wanted(piece, endpoint)
+        lane = self._lanes.lightest(endpoint)
         revision = self._lanes.revision(endpoint, self._manifest)
-        return await hub.open(lane, self._manifest.repo, revision, entry, intake.resume_at(endpoint), beat)
+        return await self._lanes.hub(endpoint).open(lane, self._manifest.repo, revision, entry, span, beat)
 
     def _pullers(self, entry: FileEntry) -> Sequence[Endpoint]:
         """Whoever may give the bytes: anybody where the digest is known, else only who vouched for the listing."""
@@ -108,6 +167,20 @@ class Transfer:
 
 async def _close(body: Body) -> None:
     await body.aclose()
+
+
+async def _either(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    """Wait for the end of a task or for an event, whichever comes first."""
+    happened = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([task, happened], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        happened.cancel()
+
+
+def _weight(size: int | None) -> int:
+    """How much room a whole body needs; one of unknown size as much as may be read ahead of it."""
+    return PIECE if size is None else max(size, MIN_WEIGHT)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,12 +1,14 @@
 """What carries the bytes: one `httpx.AsyncBaseTransport`, over libcurl or over httpx's own connections.
 
-Both carriers keep the same promises. An origin is reached over one HTTP/2 connection, or over a few where the server
-speaks only HTTP/1.1. A body that ends early is an error. A cancelled request harms nobody else. A failure is an httpx
+Both carriers keep the same promises. An origin's lane is one HTTP/2 connection, or a few where the server speaks
+only HTTP/1.1. A body that ends early is an error. A cancelled request harms nobody else. A failure is an httpx
 exception whose cause `causes.cause_of` can tell. Nothing here follows redirects, decompresses, retries or keeps
 cookies, and nothing reads the environment: how hosts are reached is said by a `Route`.
 
     request.extensions
       "timeout"               httpx's four; `read` means silence of the whole connection, not of one body among many
+      "mirrorhub.lane"        which of the origin's connections to go over: 0, the default, or one more for each number;
+                              where the server speaks only HTTP/1.1 there is but one lane, of a few connections
       "mirrorhub.connected"   called without arguments, once, when the connection for this request stands
     response.extensions
       "mirrorhub.peer"        (ip, port) of the other end, where known; behind a proxy, the proxy's

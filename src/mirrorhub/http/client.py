@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import httpx
@@ -55,6 +56,8 @@ class Ask:
         credentials: Headers for this origin and no other.
         headers: Headers for whoever answers in the end.
         connected: Called when the connection stands.
+        lane: Which of the final origin's connections the bytes come over.
+        relayed: The asked origin is known to redirect to another one: it is asked over its first connection.
     """
 
     url: str
@@ -62,6 +65,16 @@ class Ask:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     connected: Callable[[], None] = lambda: None
+    lane: int = 0
+    relayed: bool = False
+
+
+@runtime_checkable
+class Connecting(Protocol):
+    """A carrier that can open connections ahead of their first request."""
+
+    async def connect(self, request: httpx.Request) -> None:
+        """Open one, whatever comes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +101,15 @@ class Stream:
         status: The HTTP status.
         headers: Lower-case names.
         url: Who answered in the end.
+        connect_s: How long that one's connection took; 0.0 where it stood already.
+        multiplexed: It came over HTTP/2.
     """
 
     def __init__(self, response: httpx.Response, asked: str) -> None:
         self._response = response
         self._asked = asked
+        self.connect_s = float(response.extensions.get("mirrorhub.connect_s", 0.0))
+        self.multiplexed = response.extensions.get("http_version") == b"HTTP/2"
         self.status = response.status_code
         self.headers = dict(response.headers)
         self.url = str(response.url)
@@ -179,8 +196,10 @@ class Client:
             Failure: No answer, or a redirect that is not followed.
         """
         url, credentials = _parsed(ask.url), ask.credentials
+        first = url
         for _ in range(MAX_HOPS + 1):
-            response = await self._send(ask, url, credentials)
+            lane = 0 if ask.relayed and _origin(url) == _origin(first) else ask.lane
+            response = await self._send(ask, url, credentials, lane)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return await _identity(Stream(response, ask.url))
             await response.aclose()
@@ -190,24 +209,29 @@ class Client:
             url = target
         raise Failure(Fault.REDIRECT, f"redirected more than {MAX_HOPS} times, last to {redact(str(url))}")
 
+    async def connect(self, ask: Ask) -> None:
+        """Open the connection that a request would go over, and ask for nothing. What fails shows at the request."""
+        if isinstance(self._transport, Connecting):
+            await self._transport.connect(_request(ask, _parsed(ask.url), {}, ask.lane))
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def _send(self, ask: Ask, url: httpx.URL, credentials: Mapping[str, str]) -> httpx.Response:
-        limits = httpx.Timeout(ask.timeouts.silence_s, connect=ask.timeouts.connect_s, pool=None)
-        request = httpx.Request(
-            "GET",
-            url,
-            headers={**_HEADERS, **ask.headers, **credentials},
-            extensions={"timeout": limits.as_dict(), "mirrorhub.connected": ask.connected},
-        )
+    async def _send(self, ask: Ask, url: httpx.URL, credentials: Mapping[str, str], lane: int) -> httpx.Response:
+        request = _request(ask, url, credentials, lane)
         try:
             response = await self._transport.handle_async_request(request)
         except httpx.HTTPError as error:
             raise failure_of(error, ask.url) from error
         response.request = request
         return response
+
+
+def _request(ask: Ask, url: httpx.URL, credentials: Mapping[str, str], lane: int) -> httpx.Request:
+    limits = httpx.Timeout(ask.timeouts.silence_s, connect=ask.timeouts.connect_s, pool=None)
+    extensions = {"timeout": limits.as_dict(), "mirrorhub.connected": ask.connected, "mirrorhub.lane": lane}
+    return httpx.Request("GET", url, headers={**_HEADERS, **ask.headers, **credentials}, extensions=extensions)
 
 
 def failure_of(error: httpx.HTTPError, asked: str) -> Failure:

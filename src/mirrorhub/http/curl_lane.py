@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import httpx
@@ -21,7 +22,7 @@ from mirrorhub.http.curl_multi import CurlMulti, disown, expect_no_end
 from mirrorhub.http.curl_silence import Heard
 from mirrorhub.http.curl_transfer import CurlTransfer
 from mirrorhub.http.origin import Origin, Route
-from mirrorhub.http.request import timeouts_of
+from mirrorhub.http.request import CONNECT_ONLY, timeouts_of
 
 STREAMS = 64  # requests of one lane that libcurl knows of at a time
 # Before a server has told its stream limit, libcurl assumes 100; what comes above the real one is refused, and libcurl
@@ -33,10 +34,25 @@ TICK_S = 0.05  # resolution of time-outs
 POOLED_HANDLES = 16
 
 
+@dataclass(slots=True)
+class Greeting:
+    """What an origin's answers have told of its connections; all its lanes share it.
+
+    Attributes:
+        http2: Whether it speaks HTTP/2; None before it has answered.
+        refused: It has refused streams: a fresh connection must wait for its limit.
+    """
+
+    http2: bool | None = None
+    refused: bool = False
+
+
 class CurlLane:
     """One origin's multi handle, its transfers, and the task that watches their time and closes it when unused."""
 
-    def __init__(self, origin: Origin, route: Route, *, idle_s: float, forget: Callable[[CurlLane], None]) -> None:
+    def __init__(
+        self, origin: Origin, route: Route, greeting: Greeting, *, idle_s: float, forget: Callable[[CurlLane], None]
+    ) -> None:
         self.origin = origin
         self.route = route
         self.loop = asyncio.get_running_loop()
@@ -49,11 +65,13 @@ class CurlLane:
         self._used_at = self.loop.time()
         self._slots = asyncio.Semaphore(STREAMS)
         self._file = asyncio.Lock()
-        self._open = False
-        self._http1 = False
+        self._greeting = greeting
+        # A server tells all its connections the same limit: who has answered on another lane is known here.
+        self._open = greeting.http2 is not None and not greeting.refused
+        self._used = False
         self._spare: list[Curl] = []
         self._multi = CurlMulti(self._moved)
-        self._multi.limit(connections=1, streams=COLD_STREAMS)
+        self._limit()
         self._keeper = self.loop.create_task(self._keep(), name=f"mirrorhub lane {origin}")
 
     async def send(self, request: httpx.Request, lines: list[bytes], body: bytes) -> httpx.Response:
@@ -63,6 +81,7 @@ class CurlLane:
             httpx.TransportError: In its usual kinds; `cause_of` says why.
         """
         self._users += 1
+        self._used = True
         file: contextlib.AbstractAsyncContextManager[object] = contextlib.nullcontext()
         try:
             for _ in range(ATTEMPTS - 1):
@@ -73,12 +92,21 @@ class CurlLane:
                     if not unseen(error):
                         raise
                     if refused(error):
+                        self._greeting.refused = True
                         file = self._file  # one by one: with the first answer libcurl knows the limit
             async with file:
                 return await self._attempt(request, lines, body)
         finally:
             self._users -= 1
             self._used_at = self.loop.time()
+
+    async def connect(self, request: httpx.Request) -> None:
+        """Open the connection ahead of the first request, and ask for nothing."""
+        if not self._used:
+            self._used = True
+            ahead = httpx.Request("GET", request.url, extensions={**request.extensions, CONNECT_ONLY: True})
+            with contextlib.suppress(httpx.TransportError):
+                await self._attempt(ahead, [], b"")
 
     async def _attempt(self, request: httpx.Request, lines: list[bytes], body: bytes) -> httpx.Response:
         await self._take_slot(request)
@@ -96,7 +124,7 @@ class CurlLane:
     def add(self, transfer: CurlTransfer, curl: Curl) -> asyncio.Future[None]:
         """Hand a transfer's handle to libcurl; the future ends with it."""
         self.transfers[transfer] = None
-        if self._http1:
+        if self._greeting.http2 is False:
             curl.setopt(CurlOpt.PIPEWAIT, 0)  # there is no stream to wait for: open the next connection at once
         return cast("asyncio.Future[None]", self._multi.add_handle(curl))
 
@@ -122,17 +150,21 @@ class CurlLane:
         """Open up: the server has answered, so libcurl knows its protocol and its stream limit."""
         if self._open:
             return
-        self._open, self._http1 = True, not http2
+        self._open, self._greeting.http2 = True, http2
         self.loop.call_soon(self._open_up)  # not now: libcurl is calling us, and refuses changes while it does
 
     def _open_up(self) -> None:
         if self.ended:
             return
-        self._multi.limit(connections=HTTP1_CONNECTIONS if self._http1 else 1, streams=STREAMS)
+        self._limit()
         # libcurl itself would let one waiting transfer go for each that ends.
         for transfer in list(self.transfers):
             if not transfer.connected:
                 transfer.requeue()
+
+    def _limit(self) -> None:
+        connections = HTTP1_CONNECTIONS if self._greeting.http2 is False else 1
+        self._multi.limit(connections=connections, streams=STREAMS if self._open else COLD_STREAMS)
 
     async def aclose(self) -> None:
         """Close the connection; what was running fails."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 import certifi
 import httpx
 from curl_cffi import Curl, CurlInfo, CurlOpt
-from curl_cffi._wrapper import ffi  # type: ignore[import-not-found]
+from curl_cffi._wrapper import ffi, lib  # type: ignore[import-not-found]
 from curl_cffi.const import CurlHttpVersion, CurlSslVersion
 
 from mirrorhub.http.origin import Origin, Route
@@ -82,6 +82,18 @@ def _set_authorities(curl: Curl, route: Route) -> None:
         curl.setopt(option, file or ffi.NULL)
     for option in (CurlOpt.CAPATH, CurlOpt.PROXY_CAPATH):
         curl.setopt(option, route.ca_directory or ffi.NULL)
+
+
+@ffi.callback("int(void *, char *, char *, int, int)")  # type: ignore[untyped-decorator]
+def _stop(*_: object) -> int:
+    """CURL_PREREQFUNC_ABORT: the connection stands, and stays in libcurl's pool; the request is not sent."""
+    return 1
+
+
+def stop_once_connected(curl: Curl) -> None:
+    """End the transfer, with an error, where its request would be sent."""
+    # curl_cffi knows the option by number only: a callback of ours is more than its setopt would pass on.
+    lib._curl_easy_setopt(curl._curl, int(CurlOpt.PREREQFUNCTION), _stop)
 
 
 def number(curl: Curl, info: CurlInfo) -> int:

@@ -18,11 +18,18 @@ from curl_cffi.curl import CURL_WRITEFUNC_PAUSE, CURLPAUSE_CONT
 
 from mirrorhub.http.causes import CarrierError, transport_error
 from mirrorhub.http.curl_causes import curl_failure
-from mirrorhub.http.curl_options import QUEUE_BYTES, connection_facts, number, set_request, set_route
+from mirrorhub.http.curl_options import (
+    QUEUE_BYTES,
+    connection_facts,
+    number,
+    set_request,
+    set_route,
+    stop_once_connected,
+)
 from mirrorhub.http.curl_silence import Heard, Phase, Silence
 from mirrorhub.http.head import Head
 from mirrorhub.http.origin import Origin, Route
-from mirrorhub.http.request import timeouts_of
+from mirrorhub.http.request import CONNECT_ONLY, timeouts_of
 
 _TIMEOUTS: dict[str, tuple[type[httpx.TransportError], str]] = {
     "pool": (httpx.PoolTimeout, "no free stream to"),
@@ -88,6 +95,8 @@ class CurlTransfer(httpx.AsyncByteStream):
         self._curl = curl
         set_request(curl, self._request, lines, body)
         set_route(curl, self._lane.origin, self._lane.route, self._timeouts)
+        if self._request.extensions.get(CONNECT_ONLY):
+            stop_once_connected(curl)
         curl.setopt(CurlOpt.HEADERFUNCTION, self._on_header)
         curl.setopt(CurlOpt.WRITEFUNCTION, self._on_body)
         self._join(curl)

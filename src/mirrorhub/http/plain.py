@@ -21,7 +21,7 @@ import httpx
 
 from mirrorhub.http.causes import CLOSED, CarrierError, Cause, cause_of, certificate_words, transport_error, unseen
 from mirrorhub.http.origin import Origin, Route, origin_of
-from mirrorhub.http.request import check_headers, timeouts_of
+from mirrorhub.http.request import check_headers, lane_of, timeouts_of
 
 LIMITS = httpx.Limits(max_connections=6, max_keepalive_connections=6, keepalive_expiry=15.0)
 GRACE_S = 0.5  # that our deadline leaves to httpx's own
@@ -35,12 +35,12 @@ FAILURES = (httpx.TransportError, TimeoutError, h2.exceptions.H2Error)
 
 
 class PlainTransport(httpx.AsyncBaseTransport):
-    """Carry requests over httpx's own transports, one for each origin."""
+    """Carry requests over httpx's own transports, one for each origin's lane."""
 
     def __init__(self, route: Route) -> None:
         self._route = route
         self._context = _tls_context(route)
-        self._lines: dict[Origin, _Line] = {}
+        self._lines: dict[tuple[Origin, int], _Line] = {}
         self._open: set[_Line] = set()
         self._closed = False
 
@@ -53,13 +53,13 @@ class PlainTransport(httpx.AsyncBaseTransport):
         if self._closed:
             raise RuntimeError("This carrier is closed.")
         check_headers(request)
-        origin = origin_of(request, self._route)
+        key = origin_of(request, self._route), lane_of(request)
         try:
-            return await self._line_for(origin).send(request)
+            return await self._line_for(*key).send(request)
         except httpx.TransportError as error:
             if not unseen(error) or self._closed:
                 raise
-        return await self._line_for(origin).send(request)
+        return await self._line_for(*key).send(request)
 
     async def aclose(self) -> None:
         """Close every connection; what was running fails."""
@@ -68,16 +68,16 @@ class PlainTransport(httpx.AsyncBaseTransport):
             line.retire()
             await line.close()
 
-    def _line_for(self, origin: Origin) -> _Line:
-        line = self._lines.get(origin)
+    def _line_for(self, origin: Origin, lane: int) -> _Line:
+        line = self._lines.get((origin, lane))
         if line is None:
-            line = self._lines[origin] = _Line(self._inner(origin), origin, left=self._left)
+            line = self._lines[origin, lane] = _Line(self._inner(origin), origin, left=self._left)
             self._open.add(line)
         return line
 
     def _left(self, line: _Line, closed: bool) -> None:
-        if self._lines.get(line.origin) is line:
-            del self._lines[line.origin]
+        for key in [key for key, other in self._lines.items() if other is line]:
+            del self._lines[key]
         if closed:
             self._open.discard(line)
 

