@@ -62,6 +62,7 @@ EVERY: list[tuple[str, str, str, str, object, Meanings]] = [
     ("modelscope_cache", "MODELSCOPE_CACHE", "/a", '"/b"', "/c", FOLDERS),
     ("huggingface_cache", "HF_HUB_CACHE", "/a", '"/b"', "/c", FOLDERS),
     ("huggingface_cache", "HUGGINGFACE_HUB_CACHE", "/a", '"/b"', "/c", FOLDERS),
+    ("state_dir", "MIRRORHUB_STATE", "/a", '"/b"', "/c", FOLDERS),
 ]
 
 
@@ -122,6 +123,7 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert {name: getattr(settings, name) for name in DEFAULTS} == DEFAULTS
     assert settings.modelscope_cache == tmp_path / "home" / ".cache" / "modelscope"
     assert settings.huggingface_cache == tmp_path / "home" / ".cache" / "huggingface" / "hub"
+    assert settings.state_dir == tmp_path / "home" / ".state" / "mirrorhub"
 
 
 ORDERED = [

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from mirrorhub.config import Patience
 from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.models import Attempt, Endpoint
+from mirrorhub.models import Attempt, Capability, Endpoint
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -113,11 +113,16 @@ class Hopeless(Exception):  # noqa: N818 - the caller knows what was walked for,
 class Beat:
     """Signs of life of one request, told by whoever sends it: connected, then answered."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.started_at = clock()
         self.connected_at: float | None = None
         self.answered = False
+
+    @property
+    def connect_s(self) -> float:
+        """How long it took until the connection was there; 0.0 while it is not."""
+        return 0.0 if self.connected_at is None else self.connected_at - self.started_at
 
     def connected(self) -> None:
         """The connection that carries the request is there."""
@@ -225,6 +230,19 @@ class Chain:
             self._standing[endpoint].out = True
             self._record(endpoint, subject, message, Fault.WRONG_DIGEST, self._clock())
         return convicted
+
+    def avoid(self, endpoint: Endpoint) -> None:
+        """Ask an endpoint after the others, until a byte has come from it."""
+        self._standing[endpoint].demoted = True
+
+    def is_avoided(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint is asked after the others."""
+        return self._standing[endpoint].demoted
+
+    def preferred(self, capability: Capability) -> list[Endpoint]:
+        """Return the endpoint that would be asked first, as things stand; none where there is none."""
+        usable = [one for one in self.endpoints if capability in one.can and not self._standing[one].out]
+        return sorted(usable, key=self.is_avoided)[:1]
 
     def alternatives(self, endpoint: Endpoint) -> bool:
         """Whether somebody else could still be asked."""
@@ -379,8 +397,7 @@ class Chain:
 
     def _answered(self, endpoint: Endpoint, beat: Beat) -> None:
         standing = self._standing[endpoint]
-        if beat.connected_at is not None:
-            standing.connect_s = max(standing.connect_s, beat.connected_at - beat.started_at)
+        standing.connect_s = max(standing.connect_s, beat.connect_s)
         standing.demoted = False
 
     def _failed(self, walk: Walk[Answer, Result], endpoint: Endpoint, failure: Failure, started: float) -> None:

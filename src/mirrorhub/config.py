@@ -82,6 +82,7 @@ class Settings:
         huggingface_endpoint: Where HF_ENDPOINT points.
         modelscope_cache: The directory above `models/`.
         huggingface_cache: The directory above `models--*`.
+        state_dir: Where it is remembered how endpoints did.
         ca_file: Trust anchors in PEM; None for the system's.
         modelscope_token: From the environment or `modelscope login`.
         huggingface_token: From the environment or `hf auth login`.
@@ -102,6 +103,7 @@ class Settings:
     huggingface_endpoint: str | None = field(default=None, repr=False)
     modelscope_cache: Path = field(default_factory=lambda: _modelscope_cache({})[0])
     huggingface_cache: Path = field(default_factory=lambda: _huggingface_cache({})[0])
+    state_dir: Path = field(default_factory=lambda: _state_dir({})[0])
     ca_file: Path | None = None
     modelscope_token: str | None = field(default=None, repr=False)
     huggingface_token: str | None = field(default=None, repr=False)
@@ -345,6 +347,12 @@ def _huggingface_cache(environ: Mapping[str, str]) -> tuple[Path, str]:
     return _directory(Path.home() / ".cache" / "huggingface" / "hub"), "default"
 
 
+def _state_dir(environ: Mapping[str, str]) -> tuple[Path, str]:
+    from platformdirs import user_state_path
+
+    return user_state_path("mirrorhub", appauthor=False), "default"
+
+
 def _constant(value: object) -> Callable[[Mapping[str, str]], tuple[object, str]]:
     return lambda _: (value, "default")
 
@@ -363,6 +371,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("huggingface_endpoint", _url, ("HF_ENDPOINT",)),
     Setting("modelscope_cache", _directory, ("MODELSCOPE_CACHE",), _modelscope_cache),
     Setting("huggingface_cache", _directory, ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), _huggingface_cache),
+    Setting("state_dir", _directory, ("MIRRORHUB_STATE",), _state_dir),
     Setting("ca_file", _pem, ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")),
     Setting("modelscope_token", str, ("MODELSCOPE_API_TOKEN",), stored_modelscope_token, in_file=False),
     Setting("huggingface_token", str, ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), stored_huggingface_token, in_file=False),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_LISTING = 64 << 20
 MAX_ERROR_BODY = 64 << 10
 _BUSY = frozenset({408, 425, 429})
+LIGHTEST = 16 << 10
+"""Bytes that a request counts for at least, when the lane with the least to do is looked for."""
 # What servers and middleboxes say to a Range header they do not like.
 _RANGE_REFUSED = frozenset({400, 403, 405, 406, 412, 416, 501})
 
@@ -42,12 +44,14 @@ class Body(Protocol):
         """Let go of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slice:
-    """A body over HTTP: an answer's stream, and which of the file's bytes it holds."""
+    """A body over HTTP: an answer's stream, which of the file's bytes it holds, and its weight on a lane."""
 
     stream: Stream
     span: Span
+    lane: Lane
+    weight: int
 
     @property
     def host(self) -> str:
@@ -60,6 +64,9 @@ class Slice:
 
     async def aclose(self) -> None:
         """Let go of the stream."""
+        # Closed more than once by whoever is not sure: it weighs on its lane only once.
+        self.lane.load -= self.weight
+        self.weight = 0
         await self.stream.aclose()
 
 
@@ -73,9 +80,11 @@ class Contact:
         timeouts: How long to wait.
         credentials: Headers with a token, or none.
         heard: Called with a count when bytes have come; with 0 when an answer has begun.
+        reached: Called when the connection for a request stands.
         takes_range: Whether a Range header is answered with the slice; None before it was tried.
         multiplexes: False once it, or its data host, has answered over HTTP/1.1: more lanes would be no lanes there.
         connect_s: How long connecting to whoever gives the bytes took.
+        answered: It has answered in this call.
         data_origins: Whom it redirected to last, for small files and for large ones; itself where it did not.
     """
 
@@ -84,9 +93,11 @@ class Contact:
     timeouts: Timeouts
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     heard: Callable[[Endpoint, int], None] = lambda _endpoint, _count: None
+    reached: Callable[[Endpoint, Beat], None] = lambda _endpoint, _beat: None
     takes_range: bool | None = None
     multiplexes: bool = True
     connect_s: float = 0.0
+    answered: bool = False
     data_origins: dict[bool, str] = field(default_factory=dict)
     _moved: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -103,7 +114,12 @@ class Contact:
         """Write a request; `url` may be a path below the endpoint. Credentials go to its own origin only."""
         whole = url if "://" in url else self.endpoint.address + url
         credentials = self.credentials if origin_of(whole) == self.origin else {}
-        return Ask(whole, self.timeouts, credentials, headers or {}, beat.connected, lane)
+
+        def connected() -> None:
+            beat.connected()
+            self.reached(self.endpoint, beat)
+
+        return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane)
 
     def moved(self, url: str) -> str:
         """Return where the bytes of this address were last; a signed address may be used for all of a file's pieces."""
@@ -131,11 +147,13 @@ class Lane:
         contact: What is known of the endpoint.
         number: 0 for the first, which listings use too.
         load: Bytes that are under way on it.
+        used: Bytes have been asked for on it.
     """
 
     contact: Contact
     number: int = 0
     load: int = 0
+    used: bool = False
 
     @property
     def endpoint(self) -> Endpoint:
@@ -149,6 +167,7 @@ class Lane:
 
     def heard(self) -> None:
         """An answer has begun."""
+        self.contact.answered = True
         self.contact.heard(self.endpoint, 0)
 
     def repo_id(self, repo: Repo) -> str:
@@ -183,6 +202,17 @@ class Lane:
         """
         if self.contact.takes_range is False:
             span = Span()
+        weight = max((span.end or size or PIECE) - span.start, LIGHTEST)
+        self.load += weight
+        try:
+            return await self._ranged(url, span, size, weight, beat, failure)
+        except BaseException:
+            self.load -= weight
+            raise
+
+    async def _ranged(
+        self, url: str, span: Span, size: int | None, weight: int, beat: Beat, failure: HubFailure
+    ) -> Slice:
         try:
             stream = await self._open(url, span, size, beat)
             if not span.is_whole and (stream.status in _RANGE_REFUSED or not _fits(stream, span, size)):
@@ -197,7 +227,7 @@ class Lane:
                 self.contact.takes_range = False
             raise
         try:
-            return await self._slice(stream, span, size, failure)
+            return Slice(stream, await self._offered(stream, span, size, failure), self, weight)
         except BaseException:
             await stream.aclose()
             raise
@@ -221,7 +251,8 @@ class Lane:
         relayed = self.contact.relays(size) and origin_of(ask.url) == self.contact.origin
         return await self.contact.client.open(replace(ask, relayed=relayed))
 
-    async def _slice(self, stream: Stream, span: Span, size: int | None, failure: HubFailure) -> Slice:
+    async def _offered(self, stream: Stream, span: Span, size: int | None, failure: HubFailure) -> Span:
+        """Return which bytes are offered."""
         if stream.status not in (200, 206):
             body = await stream.read_some(MAX_ERROR_BODY)
             raise failure(Answer(stream.status, stream.headers, body, stream.url))
@@ -232,7 +263,7 @@ class Lane:
         offered = stream.content_range
         if not span.is_whole:
             self.contact.takes_range = offered is not None
-        return Slice(stream, Span(offered[0], offered[1] + 1) if offered else Span())
+        return Span(offered[0], offered[1] + 1) if offered else Span()
 
 
 class HubFailure(Protocol):

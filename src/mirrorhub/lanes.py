@@ -1,32 +1,63 @@
-"""The lanes of one call: one to each endpoint, or more where that pays, with its hub's protocol and its token."""
+"""How many connections a call has to an endpoint: one, or more where the line is far and there is much to bring.
+
+A cold connection sends some 14 kB in its first round trip and doubles that with each further one (RFC 6928, RFC 5681),
+so on a far line it is idle for most of a short download; n of them start n times as high. A lost packet halves one of
+n, and where each connection is capped, n bring n times as much. Near an endpoint none of that matters, and one is best.
+"""
 
 from __future__ import annotations
 
-import base64
-from urllib.parse import unquote
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
 
-from mirrorhub.chain import Chain
-from mirrorhub.config import Settings
-from mirrorhub.credentials import token_for
-from mirrorhub.http.client import Client, Timeouts
-from mirrorhub.hubs.registry import HUBS, Hub
+from mirrorhub.chain import Beat, Chain
+from mirrorhub.contacts import Contacts
+from mirrorhub.health import Health
+from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Contact, Lane
-from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
+from mirrorhub.models import Endpoint, LanesReport
 
+log = logging.getLogger(__name__)
+MAX_LANES = 8
 STREAMS = 64
 """Requests that are under way on one lane at most."""
+FAR_S = 0.08
+"""An endpoint is far when TCP and TLS, two round trips or three, take longer."""
+LANE_SIZE = 1 << 20
+"""Bytes that make a further lane worth its handshake on a far line."""
+EXPECTED_SIZE = 4 << 20
+"""What a call for a whole repository is taken to bring, as long as nobody knows."""
+
+
+def lanes_for(connect_s: float, size: int) -> int:
+    """Return how many lanes to begin with.
+
+    Args:
+        connect_s: Seconds that TCP and TLS took; 0.0 where that is not known.
+        size: Bytes to bring.
+    """
+    return min(MAX_LANES, max(1, size // LANE_SIZE)) if connect_s > FAR_S else 1
 
 
 class Lanes:
-    """Opens lanes when they are first needed."""
+    """Opens lanes: early to whom the bytes will come from, more of them where that pays."""
 
-    def __init__(self, request: SnapshotRequest, settings: Settings, client: Client, chain: Chain) -> None:
-        self._request = request
-        self._settings = settings
-        self._client = client
+    def __init__(self, contacts: Contacts, chain: Chain, health: Health, *, expected: int) -> None:
+        """Begin with what is remembered.
+
+        Args:
+            contacts: Whom the call may talk to.
+            chain: In which order.
+            health: What earlier calls have learnt.
+            expected: Bytes that the call may bring, before anybody has listed them.
+        """
+        self.contacts = contacts
         self._chain = chain
+        self._health = health
+        self._expected = expected
         self._lanes: dict[Endpoint, list[Lane]] = {}
-        self._hubs: dict[Endpoint, Hub] = {}
+        self._reasons: dict[Endpoint, str] = {}
 
     @property
     def streams(self) -> int:
@@ -40,59 +71,110 @@ class Lanes:
 
     def hub(self, endpoint: Endpoint) -> Hub:
         """Return the protocol of an endpoint."""
-        return self._hubs.setdefault(endpoint, HUBS[endpoint.hub]())
+        return self.contacts.hub(endpoint)
 
     def lane(self, endpoint: Endpoint) -> Lane:
         """Return the first lane to an endpoint."""
+        contact = self.contacts.contact(endpoint)
         if endpoint not in self._lanes:
-            contact = Contact(
-                endpoint, self._client, self._timeouts(endpoint), self._credentials(endpoint), self._chain.heard
-            )
             self._lanes[endpoint] = [Lane(contact)]
-        lane = self._lanes[endpoint][0]
-        lane.contact.timeouts = self._timeouts(endpoint)
-        return lane
+            self._recall(contact)
+        return self._lanes[endpoint][0]
 
     def lightest(self, endpoint: Endpoint) -> Lane:
-        """Return the lane to an endpoint on which the fewest bodies are under way."""
+        """Return the lane to an endpoint on which the least is under way."""
         first = self.lane(endpoint)
-        return min(self._lanes[endpoint], key=lambda lane: lane.load) if first.contact.multiplexes else first
+        lane = min(self._lanes[endpoint], key=lambda lane: lane.load) if first.contact.multiplexes else first
+        lane.used = True
+        return lane
 
-    def revision(self, endpoint: Endpoint, manifest: Manifest) -> str:
-        """Return what to call the manifest's revision at an endpoint."""
-        if endpoint.revision:
-            return endpoint.revision
-        if endpoint.hub != manifest.repo.hub or manifest.revision == PINNED:
-            return self.hub(endpoint).default_revision
-        return manifest.commit or manifest.revision
+    def count(self, endpoint: Endpoint) -> int:
+        """Return how many lanes lead to an endpoint."""
+        return len(self._lanes.get(endpoint, ()))
 
-    async def aclose(self) -> None:
-        """Let go of what the hubs gathered; connections stay for the next call."""
-        for hub in self._hubs.values():
-            await hub.aclose()
+    def begin(self) -> None:
+        """Connect early to where the bytes came from last time."""
+        for endpoint in self._chain.preferred("pull"):
+            contact = self.lane(endpoint).contact
+            if contact.relays(None):
+                self.widen(endpoint, lanes_for(contact.connect_s, self._expected), "")
+                self._connect(self._lanes[endpoint])
 
-    def _credentials(self, endpoint: Endpoint) -> dict[str, str]:
-        """A token where the endpoint may see one, and the login that stands in its own address."""
-        token = self._token(endpoint)
-        credentials = self.hub(endpoint).credentials(token) if token else {}
-        if endpoint.login and "authorization" not in credentials:
-            login = base64.b64encode(unquote(endpoint.login).encode()).decode()
-            credentials["authorization"] = f"Basic {login}"
-        return credentials
+    def decide(self, size: int) -> None:
+        """Decide on the number of lanes, before the first body is asked for, by what there is to bring."""
+        for endpoint in self._chain.preferred("pull"):
+            connect_s = self.lane(endpoint).contact.connect_s
+            if (count := lanes_for(connect_s, size)) > 1:
+                reason = f"connecting took {connect_s:.2f} s, and there are {size / 1e6:.1f} MB to bring"
+                self.widen(endpoint, count, reason)
 
-    def _token(self, endpoint: Endpoint) -> str | None:
-        given = self._settings.endpoints if self._settings.sources.get("endpoints") == "argument" else None
-        return token_for(
-            endpoint,
-            request_hub=self._request.repo.hub,
-            explicit=self._request.token,
-            sole=given is not None and len(given) == 1 and len(self._chain.endpoints) == 1,
-            ambient=self._settings.token_for(endpoint.hub),
+    def widen(self, endpoint: Endpoint, count: int, reason: str) -> None:
+        """Have so many lanes, and connect those that are new."""
+        lanes = self._lanes[endpoint]
+        contact = lanes[0].contact
+        if not contact.multiplexes:
+            return
+        self._reasons[endpoint] = reason or self._reasons.get(endpoint, "")
+        new = [Lane(contact, number) for number in range(len(lanes), count)]
+        lanes += new
+        self._connect(new)
+
+    def narrow(self, endpoint: Endpoint, count: int) -> None:
+        """Use only so many lanes from now on; what is under way on the others ends there."""
+        del self._lanes[endpoint][count:]
+
+    def reports(self) -> tuple[LanesReport, ...]:
+        """Say how many lanes each endpoint's bytes came over."""
+        used = {endpoint: sum(lane.used for lane in lanes) for endpoint, lanes in self._lanes.items()}
+        return tuple(
+            LanesReport(str(endpoint), count, self._reasons.get(endpoint, "") if count > 1 else "")
+            for endpoint, count in used.items()
+            if count
         )
 
-    def _timeouts(self, endpoint: Endpoint) -> Timeouts:
-        """A silent endpoint may take its time only while there is nobody else to ask."""
-        patience = self._settings.patience
-        others = self._chain.alternatives(endpoint)
-        silence_s = min(patience.stall_s, self._settings.silence_s) if others else self._settings.silence_s
-        return Timeouts(patience.connect_limit_s, silence_s, patience.wheel_s)
+    async def aclose(self) -> None:
+        """Remember what was learnt; connections stay for the next call."""
+        for lanes in self._lanes.values():
+            self._remember(lanes[0].contact)
+        self._health.save()
+        await self.contacts.aclose()
+
+    def _connect(self, lanes: Iterable[Lane]) -> None:
+        """Open connections to whoever will give the bytes, as far as is known."""
+        for lane in lanes:
+            contact = lane.contact
+            origin = contact.data_origins.get(True, contact.origin)
+            ask = contact.ask(origin + "/", Beat(), lane=lane.number)
+            contact.client.connect_early(replace(ask, credentials={}, connected=lambda: None))
+
+    def _reached(self, endpoint: Endpoint, beat: Beat) -> None:
+        """The first connection stands: open more while the listing is on its way, if it is far."""
+        contact = self.contacts.contact(endpoint)
+        contact.connect_s = max(contact.connect_s, beat.connect_s)
+        if self.count(endpoint) == 1 and "pull" in endpoint.can and not contact.relays(None):
+            self.widen(endpoint, lanes_for(contact.connect_s, self._expected), "")
+
+    def _recall(self, contact: Contact) -> None:
+        contact.reached = self._reached
+        memory = self._health.recall(contact.endpoint)
+        contact.connect_s = memory.connect_s
+        contact.takes_range = memory.takes_range or None
+        for large, origin in ((False, memory.small_from), (True, memory.large_from)):
+            if origin:
+                contact.data_origins[large] = origin
+
+    def _remember(self, contact: Contact) -> None:
+        known, elsewhere = self._health.recall(contact.endpoint), contact.data_origins
+        small, large = (elsewhere.get(size, "") for size in (False, True))
+        if self._chain.is_avoided(contact.endpoint):
+            self._health.failed(contact.endpoint)
+        elif contact.answered:
+            memory = replace(
+                known,
+                connect_s=contact.connect_s,
+                small_from=small if small != contact.origin else "",
+                large_from=large if large != contact.origin else "",
+                takes_range=bool(contact.takes_range),
+                failed_at=0.0,
+            )
+            self._health.learn(contact.endpoint, memory)

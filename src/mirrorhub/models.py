@@ -190,6 +190,21 @@ class TransferReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LanesReport:
+    """How many connections bytes came over, and why so many.
+
+    Attributes:
+        endpoint: The endpoint that gave them, or redirected to who did.
+        lanes: Connections to each host that bytes came from.
+        reason: What was measured.
+    """
+
+    endpoint: str
+    lanes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A repository, or the wanted part of it, on disk.
 
@@ -199,6 +214,7 @@ class Snapshot:
         files: The wanted files' paths in the repository.
         reports: One for each file that had to be fetched.
         attempts: Everything that was tried, in order of time.
+        lanes: How many connections to the endpoints that gave bytes, and why.
         stale: No endpoint could be asked: this is what was there.
         verified: Every wanted file was compared with a digest, in this call or when it was published.
         seconds: How long each part of the call took: resolve, transfer, publish.
@@ -209,6 +225,7 @@ class Snapshot:
     files: tuple[str, ...] = ()
     reports: tuple[TransferReport, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    lanes: tuple[LanesReport, ...] = ()
     stale: bool = False
     verified: bool = True
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
+from mirrorhub.contacts import Contacts
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.errors import (
     AccessDeniedError,
@@ -20,8 +21,9 @@ from mirrorhub.errors import (
     TransferError,
 )
 from mirrorhub.exclusive import exclusive
+from mirrorhub.health import Health
 from mirrorhub.http.client import Client
-from mirrorhub.lanes import Lanes
+from mirrorhub.lanes import EXPECTED_SIZE, Lanes
 from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
@@ -55,10 +57,12 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         if snapshot := await _complete(request, store, manifest, chain):
             return snapshot
         async with watch.part("transfer", TransferError), _held(store, settings):
-            plan = await _plan(request, store, manifest)
-            fetched = await _transfer(request, plan, chain, lanes, store, manifest)
+            pool = PartialPool(store.home / OWN_FOLDER)
+            plan = await _plan(request, store, manifest, pool)
+            fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
             await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
-        return replace(_snapshot(store, manifest, plan, fetched, chain), seconds=watch.seconds)
+        snapshot = _snapshot(store, manifest, plan, fetched, chain)
+        return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
 
 
 async def look_up(request: SnapshotRequest, settings: Settings, client: Client) -> Manifest:
@@ -77,7 +81,12 @@ async def _asking(
 ) -> AsyncIterator[tuple[Chain, Lanes, Stopwatch]]:
     """The chain of a call, the lanes to its endpoints, and its stopwatch."""
     chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
-    lanes = Lanes(request, settings, client, chain)
+    health = Health(settings.state_dir)
+    for endpoint in filter(health.is_avoided, chain.endpoints):
+        chain.avoid(endpoint)
+    expected = EXPECTED_SIZE if request.wanted.paths is None else 0
+    lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
+    lanes.begin()
     try:
         yield chain, lanes, Stopwatch(settings.timeout_s, chain.attempts)
     finally:
@@ -102,33 +111,32 @@ def _held(store: Store, settings: Settings) -> contextlib.AbstractAsyncContextMa
     return exclusive(own / "lock", settings.patience.lock_s)
 
 
-async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest) -> Plan:
+async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest, pool: PartialPool) -> Plan:
     """Compare the manifest with the disk, after finishing what an ended process had begun."""
     with disk_errors(store.home):
         await asyncio.to_thread(finish_interrupted, store.home)
-        PartialPool(store.home / OWN_FOLDER).prepare()
+        await asyncio.to_thread(pool.prepare)
     chosen = chosen_files(manifest, request)
     if request.force_download:
         return make_plan(chosen, frozenset())
     folder, note = store.place(manifest), store.note(manifest)
     with disk_errors(store.home):
         held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
-        spare = await asyncio.to_thread(_spare, store, [entry for entry in chosen if entry.path not in held])
+        spare = await asyncio.to_thread(_spare, store, pool, [entry for entry in chosen if entry.path not in held])
     return make_plan(chosen, held.keys(), spare)
 
 
-def _spare(store: Store, missing: Iterable[FileEntry]) -> dict[str, Path]:
+def _spare(store: Store, pool: PartialPool, missing: Iterable[FileEntry]) -> dict[str, Path]:
     """Find missing content that lies there under another name."""
-    pool = PartialPool(store.home / OWN_FOLDER)
     places = ((entry.path, store.spare(entry, pool.ready_path(entry))) for entry in missing)
     return {path: place for path, place in places if place is not None}
 
 
 async def _transfer(
-    request: SnapshotRequest, plan: Plan, chain: Chain, lanes: Lanes, store: Store, manifest: Manifest
+    request: SnapshotRequest, plan: Plan, chain: Chain, lanes: Lanes, pool: PartialPool, manifest: Manifest
 ) -> Mapping[str, Fetched]:
-    pool = PartialPool(store.home / OWN_FOLDER)
-    check_room(store.home, plan.size)
+    check_room(pool.home, plan.size)
+    lanes.decide(plan.size)
     with Progress(request.watchers, str(manifest.repo), plan.size) as progress:
         return await Transfer(chain, lanes, pool, manifest).run(plan, progress, request.max_workers)
 

@@ -152,7 +152,7 @@ class Transfer:
     async def _ask(self, entry: FileEntry, intake: Intake, piece: Piece, endpoint: Endpoint, beat: Beat) -> Body:
         span = intake.wanted(piece, endpoint)
         lane = self._lanes.lightest(endpoint)
-        revision = self._lanes.revision(endpoint, self._manifest)
+        revision = self._lanes.contacts.revision(endpoint, self._manifest)
         return await self._lanes.hub(endpoint).open(lane, self._manifest.repo, revision, entry, span, beat)
 
     def _pullers(self, entry: FileEntry) -> Sequence[Endpoint]:

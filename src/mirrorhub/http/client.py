@@ -6,6 +6,7 @@ at most five, never from https to http, and another origin gets no credentials.
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import re
 import time
@@ -176,6 +177,7 @@ class Client:
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
+        self._early: set[asyncio.Future[None]] = set()
 
     async def fetch(self, ask: Ask, limit: int) -> Answer:
         """Get a small answer whole, whatever its status.
@@ -209,10 +211,13 @@ class Client:
             url = target
         raise Failure(Fault.REDIRECT, f"redirected more than {MAX_HOPS} times, last to {redact(str(url))}")
 
-    async def connect(self, ask: Ask) -> None:
-        """Open the connection that a request would go over, and ask for nothing. What fails shows at the request."""
+    def connect_early(self, ask: Ask) -> None:
+        """Begin to open the connection that a request would go over. What fails shows at the request."""
         if isinstance(self._transport, Connecting):
-            await self._transport.connect(_request(ask, _parsed(ask.url), {}, ask.lane))
+            request = _request(ask, _parsed(ask.url), {}, ask.lane)
+            task = asyncio.ensure_future(self._transport.connect(request))
+            self._early.add(task)
+            task.add_done_callback(self._early.discard)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -1,0 +1,79 @@
+"""Whom a call may talk to: each endpoint's protocol, the token it may see, and how long it may take."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import unquote
+
+from mirrorhub.chain import Chain
+from mirrorhub.config import Settings
+from mirrorhub.credentials import token_for
+from mirrorhub.http.client import Client, Timeouts
+from mirrorhub.hubs.registry import HUBS, Hub
+from mirrorhub.lane import Contact
+from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
+
+
+class Contacts:
+    """Makes contacts when they are first needed."""
+
+    def __init__(self, request: SnapshotRequest, settings: Settings, client: Client, chain: Chain) -> None:
+        self._request = request
+        self._settings = settings
+        self._client = client
+        self._chain = chain
+        self._contacts: dict[Endpoint, Contact] = {}
+        self._hubs: dict[Endpoint, Hub] = {}
+
+    def hub(self, endpoint: Endpoint) -> Hub:
+        """Return the protocol of an endpoint."""
+        return self._hubs.setdefault(endpoint, HUBS[endpoint.hub]())
+
+    def contact(self, endpoint: Endpoint) -> Contact:
+        """Return what the call knows of an endpoint, with the time-outs that hold now."""
+        if endpoint not in self._contacts:
+            credentials = self._credentials(endpoint)
+            contact = Contact(endpoint, self._client, self._timeouts(endpoint), credentials, self._chain.heard)
+            self._contacts[endpoint] = contact
+        contact = self._contacts[endpoint]
+        contact.timeouts = self._timeouts(endpoint)
+        return contact
+
+    def revision(self, endpoint: Endpoint, manifest: Manifest) -> str:
+        """Return what to call the manifest's revision at an endpoint."""
+        if endpoint.revision:
+            return endpoint.revision
+        if endpoint.hub != manifest.repo.hub or manifest.revision == PINNED:
+            return self.hub(endpoint).default_revision
+        return manifest.commit or manifest.revision
+
+    async def aclose(self) -> None:
+        """Let go of what the hubs gathered; connections stay for the next call."""
+        for hub in self._hubs.values():
+            await hub.aclose()
+
+    def _credentials(self, endpoint: Endpoint) -> dict[str, str]:
+        """A token where the endpoint may see one, and the login that stands in its own address."""
+        token = self._token(endpoint)
+        credentials = self.hub(endpoint).credentials(token) if token else {}
+        if endpoint.login and "authorization" not in credentials:
+            login = base64.b64encode(unquote(endpoint.login).encode()).decode()
+            credentials["authorization"] = f"Basic {login}"
+        return credentials
+
+    def _token(self, endpoint: Endpoint) -> str | None:
+        given = self._settings.endpoints if self._settings.sources.get("endpoints") == "argument" else None
+        return token_for(
+            endpoint,
+            request_hub=self._request.repo.hub,
+            explicit=self._request.token,
+            sole=given is not None and len(given) == 1 and len(self._chain.endpoints) == 1,
+            ambient=self._settings.token_for(endpoint.hub),
+        )
+
+    def _timeouts(self, endpoint: Endpoint) -> Timeouts:
+        """A silent endpoint may take its time only while there is nobody else to ask."""
+        patience = self._settings.patience
+        others = self._chain.alternatives(endpoint)
+        silence_s = min(patience.stall_s, self._settings.silence_s) if others else self._settings.silence_s
+        return Timeouts(patience.connect_limit_s, silence_s, patience.wheel_s)
