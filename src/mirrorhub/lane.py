@@ -80,7 +80,7 @@ class Contact:
         timeouts: How long to wait.
         credentials: Headers with a token, or none.
         heard: Called with a count when bytes have come; with 0 when an answer has begun.
-        reached: Called when the connection for a request stands.
+        reached: Called when the connection for a request stands, with the seconds that it took.
         takes_range: Whether a Range header is answered with the slice; None before it was tried.
         multiplexes: False once it, or its data host, has answered over HTTP/1.1: more lanes would be no lanes there.
         connect_s: How long connecting to whoever gives the bytes took.
@@ -93,7 +93,7 @@ class Contact:
     timeouts: Timeouts
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     heard: Callable[[Endpoint, int], None] = lambda _endpoint, _count: None
-    reached: Callable[[Endpoint, Beat], None] = lambda _endpoint, _beat: None
+    reached: Callable[[Endpoint, float], None] = lambda _endpoint, _connect_s: None
     takes_range: bool | None = None
     multiplexes: bool = True
     connect_s: float = 0.0
@@ -115,9 +115,9 @@ class Contact:
         whole = url if "://" in url else self.endpoint.address + url
         credentials = self.credentials if origin_of(whole) == self.origin else {}
 
-        def connected() -> None:
+        def connected(connect_s: float) -> None:
             beat.connected()
-            self.reached(self.endpoint, beat)
+            self.reached(self.endpoint, connect_s)
 
         return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane)
 

@@ -7,6 +7,7 @@ n, and where each connection is capped, n bring n times as much. Near an endpoin
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,14 +20,14 @@ from mirrorhub.lane import Contact, Lane
 from mirrorhub.models import Endpoint, LanesReport
 
 log = logging.getLogger(__name__)
-MAX_LANES = 8
-STREAMS = 64
+MAX_LANES = 16
+STREAMS = 128
 """Requests that are under way on one lane at most."""
-FAR_S = 0.08
+FAR_S = 0.15
 """An endpoint is far when TCP and TLS, two round trips or three, take longer."""
 LANE_SIZE = 1 << 20
 """Bytes that make a further lane worth its handshake on a far line."""
-EXPECTED_SIZE = 4 << 20
+EXPECTED_SIZE = 16 << 20
 """What a call for a whole repository is taken to bring, as long as nobody knows."""
 
 
@@ -37,7 +38,7 @@ def lanes_for(connect_s: float, size: int) -> int:
         connect_s: Seconds that TCP and TLS took; 0.0 where that is not known.
         size: Bytes to bring.
     """
-    return min(MAX_LANES, max(1, size // LANE_SIZE)) if connect_s > FAR_S else 1
+    return min(MAX_LANES, max(1, size // LANE_SIZE)) if connect_s >= FAR_S else 1
 
 
 class Lanes:
@@ -58,6 +59,7 @@ class Lanes:
         self._expected = expected
         self._lanes: dict[Endpoint, list[Lane]] = {}
         self._reasons: dict[Endpoint, str] = {}
+        self._timers: list[asyncio.TimerHandle] = []
 
     @property
     def streams(self) -> int:
@@ -65,9 +67,15 @@ class Lanes:
         return STREAMS * max(map(len, self._lanes.values()), default=1)
 
     @property
-    def take_ranges(self) -> bool:
-        """Whether an endpoint is known that gives parts of files."""
-        return any(lanes[0].contact.takes_range for lanes in self._lanes.values())
+    def blind_pieces(self) -> float:
+        """How many pieces of a file may be asked for before an answer has shown that there are pieces at all.
+
+        Where there are none, each request brings the whole file, and all but one are called off: one for each lane
+        costs what a cold connection sends in a round trip.
+        """
+        if any(lanes[0].contact.takes_range for lanes in self._lanes.values()):
+            return float("inf")
+        return max(map(len, self._lanes.values()), default=1)
 
     def hub(self, endpoint: Endpoint) -> Hub:
         """Return the protocol of an endpoint."""
@@ -79,6 +87,8 @@ class Lanes:
         if endpoint not in self._lanes:
             self._lanes[endpoint] = [Lane(contact)]
             self._recall(contact)
+            # Whoever is not reached by then is far: nobody needs to wait for TLS to know that.
+            self._timers.append(asyncio.get_running_loop().call_later(FAR_S, self._reached, endpoint, FAR_S))
         return self._lanes[endpoint][0]
 
     def lightest(self, endpoint: Endpoint) -> Lane:
@@ -134,6 +144,8 @@ class Lanes:
 
     async def aclose(self) -> None:
         """Remember what was learnt; connections stay for the next call."""
+        for timer in self._timers:
+            timer.cancel()
         for lanes in self._lanes.values():
             self._remember(lanes[0].contact)
         self._health.save()
@@ -145,12 +157,14 @@ class Lanes:
             contact = lane.contact
             origin = contact.data_origins.get(True, contact.origin)
             ask = contact.ask(origin + "/", Beat(), lane=lane.number)
-            contact.client.connect_early(replace(ask, credentials={}, connected=lambda: None))
+            contact.client.connect_early(replace(ask, credentials={}, connected=lambda _: None))
 
-    def _reached(self, endpoint: Endpoint, beat: Beat) -> None:
-        """The first connection stands: open more while the listing is on its way, if it is far."""
+    def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
+        """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
         contact = self.contacts.contact(endpoint)
-        contact.connect_s = max(contact.connect_s, beat.connect_s)
+        if contact.answered and connect_s == FAR_S:
+            return
+        contact.connect_s = max(contact.connect_s, connect_s)
         if self.count(endpoint) == 1 and "pull" in endpoint.can and not contact.relays(None):
             self.widen(endpoint, lanes_for(contact.connect_s, self._expected), "")
 

@@ -13,8 +13,8 @@ Trust = Literal["lock", "official", "auto", "any"]
 Capability = Literal["resolve", "pull"]
 VoucherKind = Literal["lock", "pin", "official", "named", "mirror", "nobody"]
 
-MAX_WORKERS = 64
-"""How many files come at once at most: as many as streams of one connection."""
+MAX_WORKERS = 1024
+"""How many files come at once at most, if nobody says fewer: memory and streams set narrower limits than this one."""
 
 PINNED = "pinned"
 """The revision that means: the files whose digests are built into this package."""

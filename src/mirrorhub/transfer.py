@@ -108,11 +108,13 @@ class Transfer:
             return await self._walk(entry, intake, whole, use, wrong)
 
     async def _bring_pieces(self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]]) -> None:
+        begun = 0
         async with asyncio.TaskGroup() as group:
             await self._budget.enter(PIECE)
             while (piece := intake.next_piece()) is not None:
                 task = group.create_task(self._bring_piece(entry, intake, piece, wrong))
-                if not self._lanes.take_ranges:
+                begun += 1
+                if begun >= self._lanes.blind_pieces:
                     # The first answer shows whether pieces are to be had here at all.
                     await _either(task, intake.opened)
                 await self._budget.enter(PIECE)

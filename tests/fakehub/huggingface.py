@@ -92,11 +92,11 @@ def _answer_repo(site: Site, repo: Repo, address: Address, request: Request) -> 
         case "resolve":
             return _resolve(site, repo, commit, path, request)
         case _:
-            return _info(repo, commit, request)
+            return _info(site, repo, commit, request)
 
 
-def _info(repo: Repo, commit: Commit, request: Request) -> Response:
-    blobs = request.query.get("blobs", "").lower() in ("true", "1")
+def _info(site: Site, repo: Repo, commit: Commit, request: Request) -> Response:
+    blobs = site.blobs and request.query.get("blobs", "").lower() in ("true", "1")
     body = {
         "_id": f"{repo.number:024x}",
         "id": repo.id,

@@ -59,6 +59,7 @@ class FakeHub:
         cdn: Where LFS files are redirected to: another hub that holds the same repositories, or a base URL.
         page_size: Rows on a page of a Hugging Face listing.
         listing_limit: Rows after which ModelScope cuts a listing off.
+        blobs: Whether it tells sizes and digests with a Hugging Face revision, as the hub itself does.
         tls: Whether it speaks https.
         alpn: Protocols that it offers, the favourite first.
         stream_limit: How many streams a client may have open on a connection.
@@ -77,6 +78,7 @@ class FakeHub:
         cdn: FakeHub | str | None = None,
         page_size: int = 1000,
         listing_limit: int = 3000,
+        blobs: bool = False,
         tls: bool = True,
         alpn: Iterable[str] = ("h2", "http/1.1"),
         stream_limit: int = 128,
@@ -91,6 +93,7 @@ class FakeHub:
             cdn=cdn.url if isinstance(cdn, FakeHub) else cdn,
             page_size=page_size,
             listing_limit=listing_limit,
+            blobs=blobs,
         )
         self.manner = Manner(tls, tuple(alpn), stream_limit, cert, tuple(hosts))
         self.backend = Backend(self.site, FaultPlan(faults), Log())

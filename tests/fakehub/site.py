@@ -30,6 +30,7 @@ class Site:
         cdn: The base URL that LFS files are redirected to; None serves them directly.
         page_size: Rows on a page of a Hugging Face listing.
         listing_limit: Rows after which ModelScope cuts a listing off without a word.
+        blobs: Whether it tells sizes and digests with a Hugging Face revision; a mirror may not.
         secret: What the addresses at the CDN are signed with.
     """
 
@@ -39,6 +40,7 @@ class Site:
     cdn: str | None = None
     page_size: int = 1000
     listing_limit: int = 3000
+    blobs: bool = False
     secret: str = "fakehub"
 
     def find(self, hub: HubName, repo_type: RepoType, id: str) -> Repo | None:

@@ -357,12 +357,12 @@ async def test_connected_is_told_once_per_request(client: Client, tls: ssl.SSLCo
 
     async with Server(note, tls=tls) as server, client() as http:
         for n in range(3):
-            extensions = {"mirrorhub.connected": lambda n=n: told.append(n)}
+            extensions = {"mirrorhub.connected": lambda _, n=n: told.append(n)}
             await http.get(f"{server.url}/{n}", extensions=extensions)
             assert told == list(range(n + 1))
         await asyncio.gather(
             *(
-                http.get(f"{server.url}/{n}", extensions={"mirrorhub.connected": lambda n=n: told.append(n)})
+                http.get(f"{server.url}/{n}", extensions={"mirrorhub.connected": lambda _, n=n: told.append(n)})
                 for n in range(3, 20)
             )
         )
@@ -419,7 +419,9 @@ async def test_aclose_leaves_nothing(client: Client, tls: ssl.SSLContext, open_f
             connection.drop()
             await connection.closed.wait()
         await server.idle()
-        assert (open_files(), threading.active_count(), len(asyncio.all_tasks())) == before
+        after = (open_files(), threading.active_count(), len(asyncio.all_tasks()))
+        # Fewer is fine: connections that earlier tests left to idle may have ended meanwhile.
+        assert all(now <= then for now, then in zip(after, before, strict=True)), (before, after)
 
 
 async def test_those_who_wait_at_close_fail(client: Client, tls: ssl.SSLContext) -> None:

@@ -9,7 +9,8 @@ cookies, and nothing reads the environment: how hosts are reached is said by a `
       "timeout"               httpx's four; `read` means silence of the whole connection, not of one body among many
       "mirrorhub.lane"        which of the origin's connections to go over: 0, the default, or one more for each number;
                               where the server speaks only HTTP/1.1 there is but one lane, of a few connections
-      "mirrorhub.connected"   called without arguments, once, when the connection for this request stands
+      "mirrorhub.connected"   called once, when the connection for this request stands, with the seconds of
+                              `mirrorhub.connect_s`
     response.extensions
       "mirrorhub.peer"        (ip, port) of the other end, where known; behind a proxy, the proxy's
       "mirrorhub.connect_s"   seconds of TCP and TLS for a fresh connection, 0.0 for one that stood already

@@ -24,7 +24,7 @@ from mirrorhub.http.curl_transfer import CurlTransfer
 from mirrorhub.http.origin import Origin, Route
 from mirrorhub.http.request import CONNECT_ONLY, timeouts_of
 
-STREAMS = 64  # requests of one lane that libcurl knows of at a time
+STREAMS = 128  # requests of one lane that libcurl knows of at a time
 # Before a server has told its stream limit, libcurl assumes 100; what comes above the real one is refused, and libcurl
 # gives up the whole connection for it. So the first few go ahead, and the others follow the first answer.
 COLD_STREAMS = 4

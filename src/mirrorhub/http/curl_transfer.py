@@ -182,7 +182,7 @@ class CurlTransfer(httpx.AsyncByteStream):
         self._extensions = connection_facts(self._curl, self._lane.origin.scheme)
         callback = self._request.extensions.get("mirrorhub.connected")
         if callback is not None:
-            self._lane.loop.call_soon(callback)
+            self._lane.loop.call_soon(callback, self._extensions["mirrorhub.connect_s"])
 
     def check_time(self, now: float, *, lane_carries: bool) -> None:
         """Compare the silence with the limit of what is being waited for."""

@@ -316,7 +316,7 @@ class _Connecting:
         if self._started_at is not None:
             self.facts["mirrorhub.connect_s"] = now - self._started_at
         if self._callback is not None:
-            self._callback()
+            self._callback(self.facts["mirrorhub.connect_s"])
 
 
 def _opens_tunnel(info: dict[str, Any]) -> bool:

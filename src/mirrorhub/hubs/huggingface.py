@@ -1,11 +1,13 @@
 """Hugging Face's protocol: a revision names a commit, a commit's tree lists, `resolve` gives a file.
 
-    GET {endpoint}/api/models/{id}/revision/{rev}                        {"sha": "<40 hex>", ...}
+    GET {endpoint}/api/models/{id}/revision/{rev}?blobs=true             {"sha": "<40 hex>", "siblings": [...], ...}
     GET {endpoint}/api/models/{id}/tree/{sha}?recursive=true&expand=false    pages of 1,000, linked by `Link`
     GET {endpoint}/[datasets/|spaces/]{id}/resolve/{sha}/{path}          200 or a redirect to a data host
 
-Source: huggingface_hub 2.4.0, `hf_api.py` and `file_download.py`. An LFS file is listed with its sha256, any other with
-git's sha1 of it. The Xet headers are not asked for, so that large files come over plain HTTP.
+Source: huggingface_hub 2.4.0, `hf_api.py` and `file_download.py`. The first answer tells commit and files in one round
+trip, where the endpoint knows `blobs`; else, and for large repositories, the tree is asked for. An LFS file is listed
+with its sha256, any other with git's sha1 of it. The Xet headers are not asked for, so that large files come over plain
+HTTP.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from mirrorhub.lane import Lane, Slice, common_failure, next_page, read_json
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.spans import Span
 
+MAX_SIBLINGS = 10_000
+"""The tree comes in pages; this list does not, and is not sure to be whole in a very large repository."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}
 _BY_CODE = {
@@ -52,7 +56,17 @@ class HuggingFace:
         Raises:
             Failure: The endpoint did not say.
         """
-        commit = await self.commit(lane, repo, revision, beat)
+        if not is_commit(revision):
+            info = await self._info(lane, repo, revision, beat)
+            if (files := _siblings(info)) is not None:
+                checked = checked_files(files, max_files)
+                return Manifest(repo, revision, _commit(info), checked, lane.endpoint.voucher)
+            commit = _commit(info)
+        else:
+            commit = revision
+        return await self._tree(lane, repo, revision, commit, max_files, beat)
+
+    async def _tree(self, lane: Lane, repo: Repo, revision: str, commit: str, max_files: int, beat: Beat) -> Manifest:
         url: str | None = f"{_api(lane, repo)}/tree/{commit}?recursive=true&expand=false"
         rows: list[Mapping[str, object]] = []
         seen: set[str] = set()
@@ -68,20 +82,12 @@ class HuggingFace:
         files = [_file(row) for row in rows if text_of(row, "type") != "directory"]
         return Manifest(repo, revision, commit, checked_files(files, max_files), lane.endpoint.voucher)
 
-    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str:
-        """Ask which commit a revision names; a full hash names itself.
-
-        Raises:
-            Failure: The endpoint did not say.
-        """
-        if is_commit(revision):
-            return revision
-        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}", beat)
+    async def _info(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> Mapping[str, object]:
+        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}?blobs=true", beat)
         info = read_json(answer, _failure)
-        commit = info.get("sha") if isinstance(info, dict) else None
-        if not isinstance(commit, str) or not is_commit(commit):
-            raise Failure(Fault.NOT_A_HUB, "names no commit for the revision")
-        return commit
+        if not isinstance(info, dict):
+            raise Failure(Fault.NOT_A_HUB, "says nothing about the revision")
+        return info
 
     async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Slice:
         """Ask for a span of a file's bytes.
@@ -99,6 +105,32 @@ class HuggingFace:
 
 def _api(lane: Lane, repo: Repo) -> str:
     return f"/api/{repo.type}s/{quote(lane.repo_id(repo))}"
+
+
+def _commit(info: Mapping[str, object]) -> str:
+    commit = info.get("sha")
+    if not isinstance(commit, str) or not is_commit(commit):
+        raise Failure(Fault.NOT_A_HUB, "names no commit for the revision")
+    return commit
+
+
+def _siblings(info: Mapping[str, object]) -> list[FileEntry] | None:
+    """Read the files that come with a commit; None where they are not all there, with size and digest."""
+    rows = info.get("siblings")
+    if not isinstance(rows, list) or not 0 < len(rows) < MAX_SIBLINGS:
+        return None
+    files = [_sibling(row) for row in rows if isinstance(row, dict)]
+    whole = [entry for entry in files if entry is not None and entry.size is not None and entry.digest is not None]
+    return whole if len(whole) == len(rows) else None
+
+
+def _sibling(row: Mapping[str, object]) -> FileEntry | None:
+    path, lfs = text_of(row, "rfilename"), row.get("lfs")
+    if path is None:
+        return None
+    if isinstance(lfs, dict):
+        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "sha256")))
+    return FileEntry(path, size_of(row, "size"), git_sha1=sha1_of(text_of(row, "blobId")))
 
 
 def _file(row: Mapping[str, object]) -> FileEntry:
