@@ -7,9 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-SIZE = 64 << 20
-"""Bytes of bodies that are open at a time, over all lanes: what nobody has read yet is held in memory."""
-
 
 class Budget:
     """Lets bodies be opened in the order in which they ask, as far as bytes and requests go.
@@ -18,7 +15,7 @@ class Budget:
         requests: How many may be open; may grow and shrink.
     """
 
-    def __init__(self, requests: int, size: int = SIZE) -> None:
+    def __init__(self, requests: int, size: int) -> None:
         self.requests = requests
         self._size = size
         self._used = 0

@@ -267,21 +267,37 @@ class Chain:
             Hopeless: Nobody did; it carries the failures of this walk.
             StoreError: The disk refused what came.
         """
-        from tenacity import AsyncRetrying, retry_if_exception_type
-
         # Time that passed elsewhere, in waiting for another process, is no silence of the endpoints.
         self._heard_at = max(self._heard_at, self._clock())
         chosen = tuple(endpoints if endpoints is not None else self.endpoints)
         walk = Walk(subject, chosen, ask, use, discard or _nothing, gained, vouched, told)
+        try:
+            return await self._lap(walk)
+        except _LapOver:
+            # Most walks end with their first lap: what the others need is set up only for those that have some.
+            return await self._more_laps(walk, laps or self.patience.laps)
+
+    async def _more_laps(self, walk: Walk[Answer, Result], laps: int) -> Result:
+        from tenacity import AsyncRetrying, retry_if_exception_type
+
+        over = False
+
+        async def lap() -> Result:
+            nonlocal over
+            if not over:
+                over = True
+                raise _LapOver
+            return await self._lap(walk)
+
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_LapOver),
             wait=lambda state: self._pause(walk),
-            stop=lambda state: self._over(walk, laps or self.patience.laps, state),
+            stop=lambda state: self._over(walk, laps, state),
             sleep=self._sleep,
             reraise=True,
         )
         try:
-            result: Result = await retrying(self._lap, walk)
+            result: Result = await retrying(lap)
         except _LapOver:
             raise Hopeless(walk.failures) from None
         return result
@@ -309,6 +325,8 @@ class Chain:
 
     async def _race(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer] | None:
         """Start endpoints one beside the other until one answers; whoever fails leaves `waiting`."""
+        if len(waiting) == 1:
+            return await self._ask_alone(walk, waiting)
         runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]] = {}
         unstarted = list(waiting)
         winner: asyncio.Task[Answer] | None = None
@@ -325,6 +343,18 @@ class Chain:
             return None
         finally:
             await self._dismiss(walk, runners)
+
+    async def _ask_alone(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer] | None:
+        """Ask the only one that is left: nobody could be started beside it."""
+        endpoint, beat = waiting[0], Beat(self._clock)
+        try:
+            answer = await walk.ask(endpoint, beat)
+        except Exception as error:
+            waiting.remove(endpoint)
+            self._failed(walk, endpoint, self._read(walk, endpoint, error), beat.started_at)
+            return None
+        self._answered(endpoint, beat)
+        return endpoint, answer
 
     def _start(
         self, walk: Walk[Answer, Result], endpoint: Endpoint, runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]]
@@ -351,15 +381,24 @@ class Chain:
             if error is None:
                 return task
             endpoint, beat = runners.pop(task)
-            if isinstance(error, MirrorHubError) or not isinstance(error, Failure | UNREADABLE):
-                raise error
-            if not isinstance(error, Failure):
-                # An answer that no rule foresaw is this endpoint's failure, not the call's.
-                log.debug("%s: %s", endpoint, walk.subject, exc_info=error)
-                error = Failure(Fault.NOT_A_HUB, f"gave an answer that cannot be read ({type(error).__name__})")
+            failure = self._read(walk, endpoint, error)
             waiting.remove(endpoint)
-            self._failed(walk, endpoint, error, beat.started_at)
+            self._failed(walk, endpoint, failure, beat.started_at)
         return None
+
+    def _read(self, walk: Walk[Answer, Result], endpoint: Endpoint, error: BaseException) -> Failure:
+        """Return what went wrong at an endpoint.
+
+        Raises:
+            BaseException: The error itself, where no endpoint is to blame.
+        """
+        if isinstance(error, MirrorHubError) or not isinstance(error, Failure | UNREADABLE):
+            raise error
+        if isinstance(error, Failure):
+            return error
+        # An answer that no rule foresaw is this endpoint's failure, not the call's.
+        log.debug("%s: %s", endpoint, walk.subject, exc_info=error)
+        return Failure(Fault.NOT_A_HUB, f"gave an answer that cannot be read ({type(error).__name__})")
 
     async def _dismiss(
         self, walk: Walk[Answer, Result], runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]]

@@ -25,7 +25,9 @@ from mirrorhub.spans import PIECE, Run, Span, gaps
 from mirrorhub.stopwatch import uninterrupted
 
 FLUSH = 256 << 10
-"""Bytes gathered in memory before they go to disk: many files come at once, and each gathers its own."""
+"""Bytes of a slow body gathered in memory before they go to disk; a fast one's go piece by piece."""
+FLUSH_S = 0.2
+"""How long a body gathers at least, unless a whole piece is there."""
 READ_BACK = 4 << 20
 """Bytes hashed from disk at a time: the thread that does it writes for all files."""
 P = ParamSpec("P")
@@ -58,6 +60,8 @@ class Piece:
         furthest: The furthest that one ever was.
         source: Who gave what is gathered.
         gathered: What has come and is not on disk yet.
+        waiting: How many bytes that is.
+        flushed_at: When anything was last brought to disk.
     """
 
     start: int
@@ -65,13 +69,22 @@ class Piece:
     at: int
     furthest: int = 0
     source: str = ""
-    gathered: bytearray = field(default_factory=bytearray)
+    gathered: list[bytes] = field(default_factory=list)
+    waiting: int = 0
+    flushed_at: float = field(default_factory=time.monotonic)
+
+    def collect(self) -> bytes:
+        """Take out what was gathered."""
+        data = self.gathered[0] if len(self.gathered) == 1 else b"".join(self.gathered)
+        self.gathered.clear()
+        self.waiting = 0
+        return data
 
     def rewind(self) -> None:
         """Begin again at the file's first byte."""
         self.start = self.at = self.furthest = 0
         self.source = ""
-        self.gathered.clear()
+        self.collect()
 
 
 class Intake:
@@ -135,12 +148,12 @@ class Intake:
             return await self._judge_what_was_left()
         return None
 
-    def next_piece(self) -> Piece | None:
-        """Return the next bytes that are missing and that nobody is fetching; None where there are none."""
+    def next_piece(self, length: int) -> Piece | None:
+        """Return the next bytes, so many, that are missing and that nobody is fetching; None where there are none."""
         size = self._entry.size or 0
         taken = sorted([*self._partial.runs, *(Run(one.start, one.end or size, "") for one in self._open)])
         for start, end in gaps(taken, 0, size):
-            piece = Piece(start, min(end, start + PIECE), start)
+            piece = Piece(start, min(end, start + length), start)
             self._open.append(piece)
             return piece
         return None
@@ -200,8 +213,8 @@ class Intake:
         """Leave what is there for whoever comes next."""
         for piece in self._open:
             if piece.gathered:
-                self._partial.note(self._stored(piece, bytes(piece.gathered)))
-                piece.gathered.clear()
+                start = piece.at - piece.waiting
+                self._partial.note(self._partial.write(start, piece.collect(), piece.source))
         if self._suspect is not None:
             self._suspect.path.unlink(missing_ok=True)
         self._pool.release(self._partial)
@@ -266,13 +279,14 @@ class Intake:
     async def _add(self, piece: Piece, chunk: bytes) -> None:
         if piece.end is not None and piece.at + len(chunk) > piece.end:
             raise Failure(Fault.LONG_BODY, f"gave more than the {piece.end:,} bytes that are listed or asked for")
-        piece.gathered += chunk
+        piece.gathered.append(chunk)
+        piece.waiting += len(chunk)
         piece.at += len(chunk)
         self._given[piece.source] = self._given.get(piece.source, 0) + len(chunk)
         if piece.at > piece.furthest:
             self._progress.update(len(chunk))
             piece.furthest = piece.at
-        if len(piece.gathered) >= FLUSH:
+        if piece.waiting >= PIECE or (piece.waiting >= FLUSH and time.monotonic() - piece.flushed_at >= FLUSH_S):
             await self._flush(piece)
 
     def _check_length(self, piece: Piece) -> None:
@@ -288,8 +302,8 @@ class Intake:
 
     async def _flush(self, piece: Piece) -> None:
         """Bring to disk what was gathered, as far as it is not there already."""
-        data, start = bytes(piece.gathered), piece.at - len(piece.gathered)
-        piece.gathered.clear()
+        start, piece.flushed_at = piece.at - piece.waiting, time.monotonic()
+        data = piece.collect()
         for gap_start, gap_end in list(gaps(self._partial.runs, start, start + len(data))):
             await uninterrupted(self._store(gap_start, data[gap_start - start : gap_end - start], piece.source))
 
@@ -319,9 +333,6 @@ class Intake:
         self._partial.hash_into(self._hasher, self._hashed, end)
         self._hashed = end
 
-    def _stored(self, piece: Piece, data: bytes) -> Run:
-        return self._partial.write(piece.at - len(data), data, piece.source)
-
     def _drop(self, piece: Piece) -> None:
         if piece in self._open:
             self._open.remove(piece)
@@ -334,18 +345,24 @@ class Intake:
             and self._suspect is None
             and len(self._open) == 1
             and (self._hasher is not None or self._entry.digest is None)
-            and len(self._open[0].gathered) == self._open[0].at
+            and self._open[0].waiting == self._open[0].at
         )
 
     async def _settle_in_memory(self) -> Path:
         piece = self._open.pop()
-        data, digest = bytes(piece.gathered), self._entry.digest
+        place = await self._write(self._put_in_memory, piece.collect())
+        if isinstance(place, WrongDigest):
+            await self._restart(piece)
+            raise place
+        return place
+
+    def _put_in_memory(self, data: bytes) -> Path | WrongDigest:
+        digest = self._entry.digest
         if digest is not None and self._hasher is not None:
             self._hasher.update(data)
             if (actual := self._hasher.hexdigest()) != digest.value:
-                await self._restart(piece)
-                raise WrongDigest(digest.value, actual)
-        return await self._write(self._pool.put_small, self._entry, data)
+                return WrongDigest(digest.value, actual)
+        return self._pool.put_small(self._entry, data)
 
     async def _wrong_digest(self) -> WrongDigest | None:
         digest = self._entry.digest

@@ -18,6 +18,7 @@ from mirrorhub.health import Health
 from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Contact, Lane
 from mirrorhub.models import Endpoint, LanesReport
+from mirrorhub.spans import PIECE
 
 log = logging.getLogger(__name__)
 MAX_LANES = 16
@@ -25,6 +26,9 @@ STREAMS = 128
 """Requests that are under way on one lane at most."""
 FAR_S = 0.15
 """An endpoint is far when TCP and TLS, two round trips or three, take longer."""
+NEAR_ROOM, FAR_ROOM = 32 << 20, 64 << 20
+"""Bytes of bodies that are open at a time, near an endpoint and far from it, where a line holds megabytes itself."""
+NEAR_PIECE = 4 << 20
 LANE_SIZE = 1 << 20
 """Bytes that make a further lane worth its handshake on a far line."""
 EXPECTED_SIZE = 16 << 20
@@ -65,6 +69,16 @@ class Lanes:
     def streams(self) -> int:
         """How many requests may be under way."""
         return STREAMS * max(map(len, self._lanes.values()), default=1)
+
+    @property
+    def room(self) -> int:
+        """How many bytes of bodies may be open, over all lanes: what nobody has read yet is held in memory."""
+        return FAR_ROOM if any(len(lanes) > 1 for lanes in self._lanes.values()) else NEAR_ROOM
+
+    @property
+    def piece(self) -> int:
+        """How many bytes to ask for at a time: near an endpoint fewer and larger pieces, which cost less to handle."""
+        return PIECE if self.room == FAR_ROOM else NEAR_PIECE
 
     @property
     def blind_pieces(self) -> float:

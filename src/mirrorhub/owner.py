@@ -7,6 +7,7 @@ import secrets
 import socket
 import stat
 import time
+from functools import cache
 from pathlib import Path
 
 QUIET_S = 60.0
@@ -36,8 +37,12 @@ def is_regular(path: Path) -> bool:
 
 def own_name() -> str:
     """Return a name that nobody else has."""
-    host = "".join(char if char.isalnum() else "_" for char in socket.gethostname())[:60]
-    return f"{host}-{os.getpid()}-{_TOKEN}{secrets.token_hex(2)}"
+    return f"{_host()}-{os.getpid()}-{_TOKEN}{secrets.token_hex(2)}"
+
+
+@cache
+def _host() -> str:
+    return "".join(char if char.isalnum() else "_" for char in socket.gethostname())[:60]
 
 
 def is_alive(owner: str, path: Path) -> bool:
@@ -46,7 +51,7 @@ def is_alive(owner: str, path: Path) -> bool:
     pid, _, token = rest.partition("-")
     if not token:
         return False
-    if host != own_name().partition("-")[0]:
+    if host != _host():
         return _quiet_for(path) < QUIET_S
     if pid == str(os.getpid()):
         return token.startswith(_TOKEN)

@@ -179,13 +179,14 @@ class PartialPool:
         """
         place = self.ready_path(entry)
         # Under a name that nobody else has: another process may bring the same content to the same place.
-        temporary = place.with_name(f"{place.name}.{secrets.token_hex(8)}")
+        temporary = f"{place}.{secrets.token_hex(8)}"
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            with temporary.open("xb", buffering=0) as file:
-                file.write(data)
-            temporary.replace(place)
+            with os.fdopen(file, "wb", buffering=0) as opened:
+                opened.write(data)
+            os.replace(temporary, place)  # noqa: PTH105 - there may be twenty thousand: Path costs more than the call
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
         return place
 

@@ -48,7 +48,7 @@ class Transfer:
         self._lanes = lanes
         self._pool = pool
         self._manifest = manifest
-        self._budget = Budget(lanes.streams)
+        self._budget = Budget(lanes.streams, lanes.room)
         # One thread writes: the disk never holds up the loop, and nothing is written and hashed at a time.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="mirrorhub-write")
 
@@ -61,18 +61,25 @@ class Transfer:
         """
         slots = asyncio.Semaphore(at_once)
 
-        async def one(entry: FileEntry) -> Fetched:
-            async with slots:
-                return await self._fetch(entry, progress.file(entry.path, entry.size))
+        fetched: dict[str, Fetched] = {}
+
+        async def one(entry: FileEntry) -> None:
+            try:
+                fetched[entry.path] = await self._fetch(entry, progress.file(entry.path, entry.size))
+            finally:
+                slots.release()
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {entry.path: group.create_task(one(entry)) for entry in plan.fetch}
+                for entry in plan.fetch:
+                    # Before the task is made: twenty thousand that only wait would cost as much as their files.
+                    await slots.acquire()
+                    group.create_task(one(entry))
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         finally:
             self._writer.shutdown(wait=True)
-        return {path: task.result() for path, task in tasks.items()}
+        return fetched
 
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
         intake = Intake(self._chain, self._pool, entry, progress, self._write)
@@ -108,25 +115,25 @@ class Transfer:
             return await self._walk(entry, intake, whole, use, wrong)
 
     async def _bring_pieces(self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]]) -> None:
-        begun = 0
+        begun, length = 0, self._lanes.piece
         async with asyncio.TaskGroup() as group:
-            await self._budget.enter(PIECE)
-            while (piece := intake.next_piece()) is not None:
-                task = group.create_task(self._bring_piece(entry, intake, piece, wrong))
+            await self._budget.enter(length)
+            while (piece := intake.next_piece(length)) is not None:
+                task = group.create_task(self._bring_piece(entry, intake, piece, length, wrong))
                 begun += 1
                 if begun >= self._lanes.blind_pieces:
                     # The first answer shows whether pieces are to be had here at all.
                     await _either(task, intake.opened)
-                await self._budget.enter(PIECE)
-            self._budget.leave(PIECE)
+                await self._budget.enter(length)
+            self._budget.leave(length)
 
     async def _bring_piece(
-        self, entry: FileEntry, intake: Intake, piece: Piece, wrong: Sequence[tuple[Endpoint, Failure]]
+        self, entry: FileEntry, intake: Intake, piece: Piece, room: int, wrong: Sequence[tuple[Endpoint, Failure]]
     ) -> None:
         try:
             await self._walk(entry, intake, piece, bind(intake.take, piece), wrong)
         finally:
-            self._budget.leave(PIECE)
+            self._budget.leave(room)
 
     async def _walk(
         self,

@@ -31,7 +31,7 @@ COLD_STREAMS = 4
 ATTEMPTS = 4  # at a request that the server hardly saw
 HTTP1_CONNECTIONS = 6  # of one lane, where the server does not speak HTTP/2
 TICK_S = 0.05  # resolution of time-outs
-POOLED_HANDLES = 16
+POOLED_HANDLES = STREAMS
 
 
 @dataclass(slots=True)

@@ -98,9 +98,9 @@ class HuggingFaceStore:
         folder = self.home / "blobs"
         folder.mkdir(parents=True, exist_ok=True)
         blobs: dict[str, Path] = {}
+        digests = {entry.path: entry.digest for entry in manifest.files}
         for path, place in places.items():
-            entry = manifest.entry(path)
-            digest = entry.digest if entry else None
+            digest = digests.get(path)
             blobs[path] = folder / (digest.value if digest else f"unknown-{secrets.token_hex(16)}")
             if place.exists():
                 place.replace(blobs[path])
