@@ -8,6 +8,7 @@ nobody is convicted yet: the file is fetched whole from one of them, and the run
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from mirrorhub.progress import FileProgress
 from mirrorhub.spans import PIECE, Run, Span, gaps
 from mirrorhub.stopwatch import uninterrupted
 
+log = logging.getLogger(__name__)
 FLUSH = 256 << 10
 """Bytes of a slow body gathered in memory before they go to disk; a fast one's go piece by piece."""
 FLUSH_S = 0.2
@@ -158,6 +160,11 @@ class Intake:
             return piece
         return None
 
+    @property
+    def lacks_bytes(self) -> bool:
+        """Whether some of the file is missing still."""
+        return any(gaps(self._partial.runs, 0, self._entry.size or 0))
+
     def whole(self) -> Piece:
         """Return the file as one piece, with what is there of it."""
         self._whole = Piece(0, self._entry.size, self._partial.front)
@@ -246,6 +253,7 @@ class Intake:
     async def _take(self, piece: Piece, endpoint: Endpoint, body: Body) -> None:
         if piece not in self._open:
             self._open.append(piece)
+        asked = piece.start, piece.end
         await self._align(piece, body.span, str(endpoint))
         try:
             async for chunk in body:
@@ -256,10 +264,24 @@ class Intake:
             if failure.fault is Fault.LONG_BODY and not self.comes_in_pieces:
                 await self._restart(piece)
             await self._flush(piece)
-            raise
+            if not self._may_mix or self._shrink(piece, *asked):
+                raise
+            log.info("%s: left %s, which had given the piece: %s", self._entry.path, endpoint, failure.message)
         if not self._in_memory:
             await self._flush(piece)
             self._drop(piece)
+
+    def _shrink(self, piece: Piece, start: int, end: int | None) -> bool:
+        """Cut a piece back to what was asked for, after a body for more of the file broke off; say if any is missing.
+
+        The rest is for the other pieces to ask for, at once and from others.
+        """
+        piece.start, piece.end = start, end
+        if end is None:
+            return True
+        missing = next(gaps(self._partial.runs, start, end), (end, end))
+        piece.at = missing[0]
+        return piece.at < end or end == 0
 
     async def _align(self, piece: Piece, span: Span, source: str) -> None:
         """Bring a piece in line with a body for it, which may begin at the file's start, and go on to its end."""

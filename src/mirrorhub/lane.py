@@ -84,6 +84,7 @@ class Contact:
         takes_range: Whether a Range header is answered with the slice; None before it was tried.
         multiplexes: False once it, or its data host, has answered over HTTP/1.1: more lanes would be no lanes there.
         connect_s: How long connecting to whoever gives the bytes took.
+        stands: A connection has stood in this call.
         answered: It has answered in this call.
         data_origins: Whom it redirected to last, for small files and for large ones; itself where it did not.
     """
@@ -97,6 +98,7 @@ class Contact:
     takes_range: bool | None = None
     multiplexes: bool = True
     connect_s: float = 0.0
+    stands: bool = False
     answered: bool = False
     data_origins: dict[bool, str] = field(default_factory=dict)
     _moved: dict[str, str] = field(default_factory=dict, repr=False)
@@ -117,6 +119,7 @@ class Contact:
 
         def connected(connect_s: float) -> None:
             beat.connected()
+            self.stands = True
             self.reached(self.endpoint, connect_s)
 
         return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane)

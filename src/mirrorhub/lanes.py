@@ -102,7 +102,7 @@ class Lanes:
             self._lanes[endpoint] = [Lane(contact)]
             self._recall(contact)
             # Whoever is not reached by then is far: nobody needs to wait for TLS to know that.
-            self._timers.append(asyncio.get_running_loop().call_later(FAR_S, self._reached, endpoint, FAR_S))
+            self._timers.append(asyncio.get_running_loop().call_later(FAR_S, self._late, contact))
         return self._lanes[endpoint][0]
 
     def lightest(self, endpoint: Endpoint) -> Lane:
@@ -176,11 +176,13 @@ class Lanes:
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
         """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
         contact = self.contacts.contact(endpoint)
-        if contact.answered and connect_s == FAR_S:
-            return
         contact.connect_s = max(contact.connect_s, connect_s)
         if self.count(endpoint) == 1 and "pull" in endpoint.can and not contact.relays(None):
             self.widen(endpoint, lanes_for(contact.connect_s, self._expected), "")
+
+    def _late(self, contact: Contact) -> None:
+        if not contact.stands:
+            self._reached(contact.endpoint, FAR_S)
 
     def _recall(self, contact: Contact) -> None:
         contact.reached = self._reached

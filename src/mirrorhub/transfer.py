@@ -97,7 +97,8 @@ class Transfer:
         """Fetch a file in pieces; whole, and from one endpoint, where it is small or its pieces did not fit."""
         wrong: list[tuple[Endpoint, Failure]] = []
         while intake.comes_in_pieces:
-            await self._bring_pieces(entry, intake, wrong)
+            while intake.lacks_bytes:
+                await self._bring_pieces(entry, intake, wrong)
             try:
                 return await intake.settle()
             except WrongDigest as failure:

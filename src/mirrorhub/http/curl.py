@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import contextlib
 import os
-import time
 
 import httpx
 
@@ -20,7 +19,6 @@ from mirrorhub.http.origin import Origin, Route, origin_of
 from mirrorhub.http.request import check_headers, lane_of
 
 IDLE_S = 15.0  # after which an unused lane closes its connection
-PROXY_S = 1.0  # for which a look into the environment's proxies holds
 
 
 class CurlTransport(httpx.AsyncBaseTransport):
@@ -34,8 +32,6 @@ class CurlTransport(httpx.AsyncBaseTransport):
         self._idle_s = idle_s
         self._lanes: dict[tuple[Origin, int], CurlLane] = {}
         self._greetings: dict[Origin, Greeting] = {}
-        self._origins: dict[tuple[str, str, int | None], Origin] = {}
-        self._looked_up_at = 0.0
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -46,7 +42,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
         """
         if self._closed:
             raise RuntimeError("This carrier is closed.")
-        origin = self._origin_of(request)
+        origin = origin_of(request, self._route)
         check_headers(request)
         lines = header_lines(request)
         body = await request.aread()
@@ -55,25 +51,13 @@ class CurlTransport(httpx.AsyncBaseTransport):
     async def connect(self, request: httpx.Request) -> None:
         """Open the connection that a request would go over, and ask for nothing; a failure is the request's affair."""
         if not self._closed:
-            await self._lane_for(self._origin_of(request), lane_of(request)).connect(request)
+            await self._lane_for(origin_of(request, self._route), lane_of(request)).connect(request)
 
     async def aclose(self) -> None:
         """Close every connection; what was running fails. No socket, task or thread is left."""
         self._closed = True
         for lane in list(self._lanes.values()):
             await lane.aclose()
-
-    def _origin_of(self, request: httpx.Request) -> Origin:
-        """Name the origin of a request; which proxy leads there is looked up once a second, not for every file."""
-        now = time.monotonic()
-        if now - self._looked_up_at > PROXY_S:
-            self._origins.clear()
-            self._looked_up_at = now
-        url = request.url
-        key = url.scheme, url.host, url.port
-        if key not in self._origins:
-            self._origins[key] = origin_of(request, self._route)
-        return self._origins[key]
 
     def _lane_for(self, origin: Origin, number: int) -> CurlLane:
         greeting = self._greetings.setdefault(origin, Greeting())

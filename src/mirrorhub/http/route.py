@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import time
 import urllib.request
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +19,7 @@ _SYSTEM_BUNDLES = (
     "/etc/ssl/ca-bundle.pem",  # openSUSE
     "/etc/ssl/cert.pem",  # macOS, BSD
 )
+_VARIABLES = [name for kind in ("http", "https", "all", "no") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]
 
 
 def route_for(settings: Settings) -> Route:
@@ -34,8 +38,15 @@ def trust_store(settings: Settings) -> Path | None:
 def proxy_for(url: str) -> str | None:
     """Return the proxy for an address, from the environment or the system's settings, NO_PROXY respected."""
     parts = urlsplit(url)
+    variables = tuple(map(os.environ.get, _VARIABLES))
+    return _proxy_for(parts.scheme, parts.netloc.rpartition("@")[2], variables, int(time.monotonic()))
+
+
+@lru_cache(maxsize=64)
+def _proxy_for(scheme: str, host: str, variables: tuple[str | None, ...], second: int) -> str | None:
+    """Look a proxy up once for all files of a call: again when a variable has changed, and once a second."""
     proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(host):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
