@@ -30,6 +30,7 @@ TABLE = [
     (Fault.SERVER_ERROR, AGAIN, AGAIN),
     (Fault.SHORT_BODY, AGAIN, AGAIN),
     (Fault.MIXED, AGAIN, AGAIN),
+    (Fault.CRAWLING, AGAIN, AGAIN),
     (Fault.DNS, OUT, OUT),
     (Fault.CERTIFICATE, OUT, OUT),
     (Fault.PROXY, NEXT, NEXT),

@@ -32,7 +32,7 @@ ORDER = (
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts lanes",
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
-    "recall resolver intake transfer snapshot",
+    "recall resolver intake pace transfer snapshot",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",

@@ -7,16 +7,15 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+LARGEST = 64 << 20
+"""Bytes of bodies that may be open at a time: what nobody has read yet is held in memory."""
+
 
 class Budget:
-    """Lets bodies be opened in the order in which they ask, as far as bytes and requests go.
-
-    Attributes:
-        requests: How many may be open; may grow and shrink.
-    """
+    """Lets bodies be opened in the order in which they ask, as far as bytes and requests go."""
 
     def __init__(self, requests: int, size: int) -> None:
-        self.requests = requests
+        self._requests = requests
         self._size = size
         self._used = 0
         self._open = 0
@@ -33,7 +32,7 @@ class Budget:
 
     async def enter(self, size: int) -> None:
         """Wait for room; whoever gets it leaves it with the same size."""
-        size = min(size, self._size)
+        size = min(size, LARGEST)
         if not self._waiting and self._fits(size):
             self._take(size)
             return
@@ -48,12 +47,17 @@ class Budget:
 
     def leave(self, size: int) -> None:
         """Give room back."""
-        self._used -= min(size, self._size)
+        self._used -= min(size, LARGEST)
         self._open -= 1
-        self.admit()
+        self._admit()
 
-    def admit(self) -> None:
-        """Let in whoever fits by now."""
+    def widen(self, requests: int, size: int) -> None:
+        """Allow more requests, and more bytes; never fewer."""
+        self._requests = max(self._requests, requests)
+        self._size = max(self._size, min(size, LARGEST))
+        self._admit()
+
+    def _admit(self) -> None:
         while self._waiting and (self._waiting[0][1].done() or self._fits(self._waiting[0][0])):
             size, turn = self._waiting.popleft()
             if not turn.done():
@@ -61,7 +65,8 @@ class Budget:
                 turn.set_result(None)
 
     def _fits(self, size: int) -> bool:
-        return self._open < self.requests and self._used + size <= self._size
+        # One body always fits, however large.
+        return self._open < self._requests and (self._used + size <= self._size or self._open == 0)
 
     def _take(self, size: int) -> None:
         self._used += size

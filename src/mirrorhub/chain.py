@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -63,6 +64,7 @@ VERDICTS: dict[Fault, Verdict] = {
     Fault.WRONG_DIGEST: Verdict.OUT,
     Fault.MIXED: Verdict.AGAIN,
     Fault.INSTALLER: Verdict.OUT,
+    Fault.CRAWLING: Verdict.AGAIN,
     Fault.DISK: Verdict.NOBODY,
 }
 
@@ -144,6 +146,8 @@ class Standing:
         heard_at: When a byte last came.
         received: Bytes of files that have come.
         demoted: It is asked after the others.
+        slow: It is asked last: another one gives more than twice as much.
+        bodies: What it is asked for and giving now; each can be ended, and goes on elsewhere.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
     """
@@ -152,6 +156,8 @@ class Standing:
     heard_at: float = float("-inf")
     received: int = 0
     demoted: bool = False
+    slow: bool = False
+    bodies: dict[asyncio.Timeout, None] = field(default_factory=dict)
     out: bool = False
     parked_until: float = float("-inf")
 
@@ -239,10 +245,53 @@ class Chain:
         """Whether an endpoint is asked after the others."""
         return self._standing[endpoint].demoted
 
+    def received(self) -> list[tuple[Endpoint, int]]:
+        """Return how many bytes each endpoint has given."""
+        return [(endpoint, standing.received) for endpoint, standing in self._standing.items()]
+
+    @property
+    def total_received(self) -> int:
+        """How many bytes all endpoints together have given."""
+        return sum(standing.received for standing in self._standing.values())
+
+    def next_after(self, endpoint: Endpoint) -> Endpoint | None:
+        """Return who would be asked for bytes if this endpoint were not there; None where nobody would."""
+        others = (one for one in self._usable("pull") if one != endpoint and not self._standing[one].slow)
+        return next(others, None)
+
+    def busiest(self) -> Endpoint | None:
+        """Return who is asked for or giving most bodies; None while nobody is."""
+        endpoint = max(self.endpoints, key=self.gives, default=None)
+        return endpoint if endpoint is not None and self.gives(endpoint) else None
+
+    def gives(self, endpoint: Endpoint) -> int:
+        """Return how many bodies an endpoint is asked for or giving."""
+        return len(self._standing[endpoint].bodies)
+
+    def slow(self, endpoint: Endpoint) -> None:
+        """Ask an endpoint only where no other gives what is wanted."""
+        self._standing[endpoint].slow = True
+
+    def move(self, endpoint: Endpoint, count: int | None, why: str) -> int:
+        """Let bodies that an endpoint is giving go on elsewhere, all or so many; return how many."""
+        bodies = list(self._standing[endpoint].bodies)[-count if count else None :]
+        now = asyncio.get_running_loop().time()
+        for body in bodies:
+            body.reschedule(now)
+        log.info("%s %s: %d bodies go on elsewhere", endpoint, why, len(bodies))
+        return len(bodies)
+
     def preferred(self, capability: Capability) -> list[Endpoint]:
         """Return the endpoint that would be asked first, as things stand; none where there is none."""
+        return self._usable(capability)[:1]
+
+    def _usable(self, capability: Capability) -> list[Endpoint]:
         usable = [one for one in self.endpoints if capability in one.can and not self._standing[one].out]
-        return sorted(usable, key=self.is_avoided)[:1]
+        return sorted(usable, key=self._rank)
+
+    def _rank(self, endpoint: Endpoint) -> tuple[bool, bool]:
+        standing = self._standing[endpoint]
+        return standing.slow, standing.demoted
 
     def alternatives(self, endpoint: Endpoint) -> bool:
         """Whether somebody else could still be asked."""
@@ -310,7 +359,7 @@ class Chain:
             endpoint, answer = first
             started = self._clock()
             try:
-                result = await walk.use(endpoint, answer)
+                result = await self._use(walk, endpoint, answer)
             except Failure as failure:
                 waiting.remove(endpoint)
                 self._failed(walk, endpoint, failure, started)
@@ -322,6 +371,36 @@ class Chain:
                 await walk.discard(answer)
         walk.fruitless = 0 if walk.gained() > before else walk.fruitless + 1
         raise _LapOver
+
+    async def _use(self, walk: Walk[Answer, Result], endpoint: Endpoint, answer: Answer) -> Result:
+        """Take an answer in, unless it is told to go on elsewhere."""
+        async with self._leavable(endpoint):
+            return await walk.use(endpoint, answer)
+
+    async def _ask(self, walk: Walk[Answer, Result], endpoint: Endpoint, beat: Beat) -> Answer:
+        """Ask for an answer, unless told to go on elsewhere."""
+        async with self._leavable(endpoint):
+            return await walk.ask(endpoint, beat)
+
+    @asynccontextmanager
+    async def _leavable(self, endpoint: Endpoint) -> AsyncIterator[None]:
+        """Wait for an endpoint until `move` says to go on elsewhere.
+
+        Raises:
+            Failure: It was said.
+        """
+        bodies = self._standing[endpoint].bodies
+        try:
+            async with asyncio.timeout(None) as body:
+                bodies[body] = None
+                try:
+                    yield
+                finally:
+                    del bodies[body]
+        except TimeoutError:
+            if not body.expired():
+                raise
+            raise Failure(Fault.CRAWLING, "was too slow, and left for another endpoint") from None
 
     async def _race(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer] | None:
         """Start endpoints one beside the other until one answers; whoever fails leaves `waiting`."""
@@ -348,7 +427,7 @@ class Chain:
         """Ask the only one that is left: nobody could be started beside it."""
         endpoint, beat = waiting[0], Beat(self._clock)
         try:
-            answer = await walk.ask(endpoint, beat)
+            answer = await self._ask(walk, endpoint, beat)
         except Exception as error:
             waiting.remove(endpoint)
             self._failed(walk, endpoint, self._read(walk, endpoint, error), beat.started_at)
@@ -360,7 +439,7 @@ class Chain:
         self, walk: Walk[Answer, Result], endpoint: Endpoint, runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]]
     ) -> None:
         beat = Beat(self._clock)
-        task = asyncio.ensure_future(walk.ask(endpoint, beat))
+        task = asyncio.ensure_future(self._ask(walk, endpoint, beat))
         runners[task] = (endpoint, beat)
 
     async def _first_answer(
@@ -473,7 +552,7 @@ class Chain:
         now = self._clock()
         usable = [endpoint for endpoint in walk.endpoints if self._may_be_asked(walk, endpoint)]
         ready = [endpoint for endpoint in usable if self._standing[endpoint].parked_until <= now]
-        return sorted(ready, key=lambda endpoint: self._standing[endpoint].demoted)
+        return sorted(ready, key=self._rank)
 
     def _may_be_asked(self, walk: Walk[Answer, Result], endpoint: Endpoint) -> bool:
         return endpoint not in walk.given_up and not self._standing[endpoint].out

@@ -32,6 +32,7 @@ class Fault(Enum):
     WRONG_DIGEST = "wrong digest"
     MIXED = "bytes of several endpoints do not fit together"
     INSTALLER = "package installer failed"
+    CRAWLING = "too slow"
     DISK = "disk"
 
 

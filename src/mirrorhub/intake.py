@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -41,6 +41,23 @@ class Writer(Protocol):
 
     def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         """Do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The body of a piece of which nothing is missing."""
+
+    span: Span
+    host: str = ""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield nothing."""
+        chunks: tuple[bytes, ...] = ()
+        for chunk in chunks:
+            yield chunk
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +200,18 @@ class Intake:
             OSError: The disk refuses.
         """
         self._tries += 1
-        self._hosts[body.host] = None
+        if body.host:
+            self._hosts[body.host] = None
         self.opened.set()
         if body.span.end is None and len(self._open) > 1:
             # Every piece would bring the whole file: one does, and the others see what is left for them.
             await self._take_as_sole(piece, endpoint, body)
         else:
             await self._take(piece, endpoint, body)
+
+    def is_there(self, piece: Piece) -> bool:
+        """Whether nothing of a piece is missing any more, although it was told to go on elsewhere."""
+        return piece.end is not None and 0 < piece.end <= piece.at
 
     async def settle(self) -> Path:
         """Compare the digest of what has come, and bring the file to its place.
@@ -260,6 +282,12 @@ class Intake:
                 self._chain.heard(endpoint, len(chunk))
                 await self._add(piece, chunk)
             self._check_length(piece)
+        except asyncio.CancelledError:
+            # Called off, or told to go on elsewhere: then what has come is another giver's than what will come.
+            await self._flush(piece)
+            if self._may_mix:
+                self._shrink(piece, *asked)
+            raise
         except Failure as failure:
             if failure.fault is Fault.LONG_BODY and not self.comes_in_pieces:
                 await self._restart(piece)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
+from mirrorhub.budget import LARGEST
 from mirrorhub.chain import Beat, Chain
 from mirrorhub.contacts import Contacts
 from mirrorhub.health import Health
@@ -26,9 +27,10 @@ STREAMS = 128
 """Requests that are under way on one lane at most."""
 FAR_S = 0.15
 """An endpoint is far when TCP and TLS, two round trips or three, take longer."""
-NEAR_ROOM, FAR_ROOM = 32 << 20, 64 << 20
-"""Bytes of bodies that are open at a time, near an endpoint and far from it, where a line holds megabytes itself."""
-NEAR_PIECE = 4 << 20
+NEAR_ROOM = 8 << 20
+"""Bytes of bodies that are open to begin with, near an endpoint; far from it a line holds megabytes itself."""
+FAST_PIECE, FAST_RATE = 4 << 20, 40 << 20
+"""Bytes to ask for at a time where so many come in a second."""
 LANE_SIZE = 1 << 20
 """Bytes that make a further lane worth its handshake on a far line."""
 EXPECTED_SIZE = 16 << 20
@@ -46,7 +48,11 @@ def lanes_for(connect_s: float, size: int) -> int:
 
 
 class Lanes:
-    """Opens lanes: early to whom the bytes will come from, more of them where that pays."""
+    """Opens lanes: early to whom the bytes will come from, more of them where that pays.
+
+    Attributes:
+        rate: The most bytes per second that an endpoint was seen to give.
+    """
 
     def __init__(self, contacts: Contacts, chain: Chain, health: Health, *, expected: int) -> None:
         """Begin with what is remembered.
@@ -62,6 +68,7 @@ class Lanes:
         self._health = health
         self._expected = expected
         self._lanes: dict[Endpoint, list[Lane]] = {}
+        self.rate = 0.0
         self._reasons: dict[Endpoint, str] = {}
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -73,12 +80,12 @@ class Lanes:
     @property
     def room(self) -> int:
         """How many bytes of bodies may be open, over all lanes: what nobody has read yet is held in memory."""
-        return FAR_ROOM if any(len(lanes) > 1 for lanes in self._lanes.values()) else NEAR_ROOM
+        return LARGEST if any(len(lanes) > 1 for lanes in self._lanes.values()) else NEAR_ROOM
 
     @property
     def piece(self) -> int:
-        """How many bytes to ask for at a time: near an endpoint fewer and larger pieces, which cost less to handle."""
-        return PIECE if self.room == FAR_ROOM else NEAR_PIECE
+        """How many bytes to ask for at a time: where they come fast, larger pieces cost less to handle."""
+        return FAST_PIECE if self.rate > FAST_RATE else PIECE
 
     @property
     def blind_pieces(self) -> float:

@@ -15,14 +15,15 @@ from mirrorhub.budget import Budget
 from mirrorhub.chain import Beat, Chain, Hopeless
 from mirrorhub.diagnosis import transfer_error
 from mirrorhub.faults import Failure, WrongDigest
-from mirrorhub.intake import Intake, Piece
+from mirrorhub.intake import Intake, Nothing, Piece
 from mirrorhub.lane import Body
 from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, FileEntry, Manifest, TransferReport
+from mirrorhub.pace import Pace
 from mirrorhub.partials import PartialPool
 from mirrorhub.plan import Plan
 from mirrorhub.progress import FileProgress, Progress
-from mirrorhub.spans import PIECE
+from mirrorhub.spans import PIECE, Span
 from mirrorhub.stores.disk import disk_errors
 
 P = ParamSpec("P")
@@ -60,6 +61,9 @@ class Transfer:
             StoreError: The disk refuses.
         """
         slots = asyncio.Semaphore(at_once)
+        may_move = all(entry.digest is not None for entry in plan.fetch)
+        pace = Pace(self._chain, self._lanes, self._budget, lambda: self._left(plan), may_move=may_move)
+        watching = asyncio.ensure_future(pace.watch())
 
         fetched: dict[str, Fetched] = {}
 
@@ -78,8 +82,12 @@ class Transfer:
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         finally:
+            watching.cancel()
             self._writer.shutdown(wait=True)
         return fetched
+
+    def _left(self, plan: Plan) -> int:
+        return plan.size - self._chain.total_received
 
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
         intake = Intake(self._chain, self._pool, entry, progress, self._write)
@@ -116,16 +124,16 @@ class Transfer:
             return await self._walk(entry, intake, whole, use, wrong)
 
     async def _bring_pieces(self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]]) -> None:
-        begun, length = 0, self._lanes.piece
+        begun = 0
         async with asyncio.TaskGroup() as group:
-            await self._budget.enter(length)
+            await self._budget.enter(length := self._lanes.piece)
             while (piece := intake.next_piece(length)) is not None:
                 task = group.create_task(self._bring_piece(entry, intake, piece, length, wrong))
                 begun += 1
                 if begun >= self._lanes.blind_pieces:
                     # The first answer shows whether pieces are to be had here at all.
                     await _either(task, intake.opened)
-                await self._budget.enter(length)
+                await self._budget.enter(length := self._lanes.piece)
             self._budget.leave(length)
 
     async def _bring_piece(
@@ -161,6 +169,9 @@ class Transfer:
 
     async def _ask(self, entry: FileEntry, intake: Intake, piece: Piece, endpoint: Endpoint, beat: Beat) -> Body:
         span = intake.wanted(piece, endpoint)
+        if intake.is_there(piece):
+            beat.answer()
+            return Nothing(Span(piece.at, piece.at))
         lane = self._lanes.lightest(endpoint)
         revision = self._lanes.contacts.revision(endpoint, self._manifest)
         return await self._lanes.hub(endpoint).open(lane, self._manifest.repo, revision, entry, span, beat)
