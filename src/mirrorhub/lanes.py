@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mirrorhub.budget import LARGEST
 from mirrorhub.chain import Beat, Chain
 from mirrorhub.contacts import Contacts
 from mirrorhub.health import Health
@@ -27,8 +26,9 @@ STREAMS = 128
 """Requests that are under way on one lane at most."""
 FAR_S = 0.15
 """An endpoint is far when TCP and TLS, two round trips or three, take longer."""
-NEAR_ROOM = 8 << 20
-"""Bytes of bodies that are open to begin with, near an endpoint; far from it a line holds megabytes itself."""
+NEAR_ROOM, FAR_ROOM = 8 << 20, 16 << 20
+"""Bytes of bodies that are open to begin with, near an endpoint, and far from it, where a line holds megabytes itself."""
+FAR_PIECE = PIECE // 2
 FAST_PIECE, FAST_RATE = 4 << 20, 40 << 20
 """Bytes to ask for at a time where so many come in a second."""
 LANE_SIZE = 1 << 20
@@ -80,12 +80,21 @@ class Lanes:
     @property
     def room(self) -> int:
         """How many bytes of bodies may be open, over all lanes: what nobody has read yet is held in memory."""
-        return LARGEST if any(len(lanes) > 1 for lanes in self._lanes.values()) else NEAR_ROOM
+        return FAR_ROOM if self._spread else NEAR_ROOM
+
+    @property
+    def _spread(self) -> bool:
+        return any(len(lanes) > 1 for lanes in self._lanes.values())
 
     @property
     def piece(self) -> int:
-        """How many bytes to ask for at a time: where they come fast, larger pieces cost less to handle."""
-        return FAST_PIECE if self.rate > FAST_RATE else PIECE
+        """How many bytes to ask for at a time: where they come fast, larger pieces cost less to handle.
+
+        Over many lanes smaller ones: a lane that has lost packets then ends with less to do than the others.
+        """
+        if self.rate > FAST_RATE:
+            return FAST_PIECE
+        return FAR_PIECE if self._spread else PIECE
 
     @property
     def blind_pieces(self) -> float:

@@ -38,7 +38,7 @@ FAST = 64 << 20
 """Bytes per second at which more lanes would only cost."""
 PAYS = 1.25
 """More lanes stay if they bring so many times as much."""
-AHEAD_S = 2.0
+AHEAD_S = 1.0
 """Bodies are open for what comes in so long, within the limits of memory."""
 
 
