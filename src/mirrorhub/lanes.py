@@ -27,7 +27,7 @@ STREAMS = 128
 FAR_S = 0.15
 """An endpoint is far when TCP and TLS, two round trips or three, take longer."""
 NEAR_ROOM, FAR_ROOM = 8 << 20, 16 << 20
-"""Bytes of bodies that are open to begin with, near an endpoint, and far from it, where a line holds megabytes itself."""
+"""Bytes of bodies that are open to begin with, near an endpoint and far from it, where a line holds some itself."""
 FAR_PIECE = PIECE // 2
 FAST_PIECE, FAST_RATE = 4 << 20, 40 << 20
 """Bytes to ask for at a time where so many come in a second."""
