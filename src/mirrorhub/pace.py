@@ -32,6 +32,8 @@ CRAWL_AFTER_S = 0.3
 TRIAL_S = 0.5
 """How long two endpoints are compared; longer where the slow one is far and may only be starting slowly."""
 TRIAL_BODIES = 4
+HOPELESS_S = 30.0
+"""Where a transfer would last longer, all bodies go on at the other endpoint during the trial."""
 AGAIN_AFTER_S = 5.0
 """After a trial that did not pay, the next one comes so much later; then twice as much."""
 FAST = 64 << 20
@@ -160,38 +162,49 @@ class Pace:
         return now - self._began_at < seconds + 2 * self._lanes.lane(endpoint).contact.connect_s
 
     def _try_next(self, endpoint: Endpoint, now: float) -> None:
-        other = self._chain.next_after(endpoint)
-        moved = self._chain.move(endpoint, TRIAL_BODIES, "is slow; another endpoint is tried")
+        other, rate = self._chain.next_after(endpoint), self._meters[endpoint].rate
+        count = None if self._left() > rate * HOPELESS_S else TRIAL_BODIES
+        moved = self._chain.move(endpoint, count, "is slow; another endpoint is tried")
         if other is None or not moved:
             self._next_trial_at = now + WINDOW_S
             return
-        log.info("%s gives %.0f kB/s; %s is tried", endpoint, self._meters[endpoint].rate / 1e3, other)
+        log.info("%s gives %.0f kB/s; %s is tried", endpoint, rate / 1e3, other)
         self._meters[other] = Meter()
-        self._trial = Trial(now, self._meters[endpoint].rate, endpoint)
+        self._trial = Trial(now, rate, endpoint)
 
     def _judge(self, trial: Trial, now: float) -> None:
-        """Compare the two, once the other has given bytes for long enough, or none for too long."""
+        """Let the other endpoint take over once it is clearly better; leave it once it has had its time and is not."""
         slow, other = trial.endpoint, self._chain.next_after(trial.endpoint)
-        meter = self._meters.get(other) if other else None
-        if other is not None and meter is not None and not self._is_decided(trial, other, now):
-            if meter.first_at is not None and not self._chain.gives(other):
-                self._chain.move(slow, TRIAL_BODIES, "is slow; another endpoint brings some more")
-            return
-        self._trial = None
-        if meter is not None and meter.rate > 2 * max(self._meters[slow].rate, 1.0):
-            log.info("%s gives %.0f kB/s: it takes over from %s", other, meter.rate / 1e3, slow)
-            self._chain.slow(slow)
-            self._chain.move(slow, None, "gave less than half of what another endpoint gives")
-        else:
+        if other is None or other not in self._meters:
+            self._trial = None
+        elif self._is_better(other, trial, now):
+            self._trial = None
+            self._take_over(other, slow)
+        elif self._has_had_its_time(trial, other, now):
+            self._trial = None
             self._next_trial_at, self._pause_s = now + self._pause_s, 2 * self._pause_s
+            self._chain.move(other, None, "does not give more")
+        elif self._meters[other].first_at is not None and not self._chain.gives(other):
+            self._chain.move(slow, TRIAL_BODIES, "is slow; another endpoint brings some more")
 
-    def _is_decided(self, trial: Trial, other: Endpoint, now: float) -> bool:
-        """Whether both have had their time, or the new one has given nothing for too long."""
+    def _is_better(self, other: Endpoint, trial: Trial, now: float) -> bool:
+        """Whether it gives more than twice as much, and the slow one is not slow for having just begun."""
+        if self._meters[other].lasting(now) < TRIAL_S or self._is_starting(trial.endpoint, TRIAL_S, now):
+            return False
+        return self._meters[other].rate > 2 * max(self._meters[trial.endpoint].rate, trial.rate_before, 1.0)
+
+    def _take_over(self, other: Endpoint, slow: Endpoint) -> None:
+        log.info("%s gives %.0f kB/s: it takes over from %s", other, self._meters[other].rate / 1e3, slow)
+        self._chain.slow(slow)
+        self._lanes.decide(self._left())
+        self._chain.move(slow, None, "gave less than half of what another endpoint gives")
+
+    def _has_had_its_time(self, trial: Trial, other: Endpoint, now: float) -> bool:
+        """Whether it has given bytes for as long as a far connection needs to start, or nothing for too long."""
         meter = self._meters[other]
         if meter.first_at is None:
             return now - trial.began_at > AGAIN_AFTER_S
-        compared = meter.lasting(now) >= TRIAL_S + 2 * self._lanes.lane(other).contact.connect_s
-        return compared and not self._is_starting(trial.endpoint, TRIAL_S, now)
+        return meter.lasting(now) >= TRIAL_S + 2 * self._lanes.lane(other).contact.connect_s
 
     def _may_gain(self, endpoint: Endpoint, now: float) -> bool:
         meter = self._meters[endpoint]
