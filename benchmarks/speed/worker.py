@@ -1,0 +1,102 @@
+"""The process that is measured: one client does one job, once, and says what that took as JSON.
+
+    python worker.py CLIENT JOB        JOB is JSON, see `clients.Job`
+
+`seconds` is the call's own time, without imports; `ready_s` is counted from when the process was started, to the end of
+the call, and where there is a recording, to a detector that is ready for it; `heard_s` to its segments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Job = dict[str, Any]
+REPEATS = 20
+
+
+def mirrorhub(job: Job) -> Callable[[], Any]:
+    """The whole repository, through a chain of endpoints."""
+    from mirrorhub import fetch
+
+    return lambda: fetch(job["repo"], job["revision"], hub=job["hub"], endpoints=job["urls"]).path
+
+
+def load_vad(job: Job) -> Callable[[], Any]:
+    """The detector's files through a chain of endpoints, and the detector."""
+    from mirrorhub import load_vad
+
+    return lambda: load_vad(job["repo"], endpoints=job["urls"])
+
+
+def huggingface_hub(job: Job) -> Callable[[], Any]:
+    """The whole repository, from HF_ENDPOINT."""
+    from huggingface_hub import snapshot_download
+
+    return lambda: snapshot_download(job["repo"])
+
+
+def modelscope(job: Job) -> Callable[[], Any]:
+    """The whole repository, from MODELSCOPE_ENDPOINT."""
+    from modelscope import snapshot_download
+
+    return lambda: snapshot_download(job["repo"])
+
+
+def again(job: Job) -> Callable[[], Any]:
+    """Calls for what is on disk already: their medians go into the job's outcome."""
+    from mirrorhub import fetch
+
+    def repeat() -> None:
+        whole, beside = [], []
+        for _ in range(REPEATS):
+            started = time.perf_counter()
+            snapshot = fetch(job["repo"], job["revision"], hub=job["hub"], endpoints=job["urls"])
+            whole.append(time.perf_counter() - started)
+            beside.append(whole[-1] - snapshot.seconds.get("resolve", 0.0))
+        job["outcome"] = {"call_s": statistics.median(whole), "beside_listing_s": statistics.median(beside)}
+
+    fetch(job["repo"], job["revision"], hub=job["hub"], endpoints=job["urls"])
+    return repeat
+
+
+CLIENTS = {one.__name__: one for one in (mirrorhub, load_vad, huggingface_hub, modelscope, again)}
+
+
+def main() -> None:
+    client, job = sys.argv[1], json.loads(sys.argv[2])
+    call = CLIENTS[client](job)
+    started, cpu = time.perf_counter(), time.process_time()
+    got = call()
+    outcome = {"seconds": time.perf_counter() - started, "cpu_s": time.process_time() - cpu}
+    outcome |= job.get("outcome", {})
+    if job["audio"]:
+        outcome |= listen(got, job)
+    else:
+        outcome["ready_s"] = time.monotonic() - job["spawned"]
+    if isinstance(got, str | Path):
+        outcome["size"] = sum(one.stat().st_size for one in Path(got).rglob("*") if one.is_file())
+    outcome["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(json.dumps(outcome), file=os.fdopen(int(job["answer"]), "w"))
+
+
+def listen(got: Any, job: Job) -> dict[str, float]:
+    """Have a detector, and let it hear a recording."""
+    if isinstance(got, str | Path):
+        from mirrorhub import load_vad as load
+
+        got = load(str(got))
+    ready_s = time.monotonic() - job["spawned"]
+    assert got(job["audio"]), "no speech was found"
+    return {"ready_s": ready_s, "heard_s": time.monotonic() - job["spawned"]}
+
+
+if __name__ == "__main__":
+    main()
