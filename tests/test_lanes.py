@@ -1,0 +1,475 @@
+"""How bytes come, by the hub's own log: how many connections and requests, which bytes twice, who was asked what."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tqdm import tqdm
+
+from mirrorhub import Snapshot, close, fetch, file_download
+from mirrorhub.errors import TransferError
+from mirrorhub.lanes import FAR_PIECE, FAR_ROOM, FAST_PIECE, MAX_LANES, NEAR_ROOM, lanes_for
+from mirrorhub.models import LanesReport
+from mirrorhub.spans import PIECE
+from tests.fakehub import FakeHub, Log, Repo
+from tests.fakehub.faults import (
+    Drip,
+    HangInBody,
+    LateHandshake,
+    NoDigests,
+    Range200,
+    RangeIgnored,
+    Redirect,
+    RefuseConnection,
+    Reset,
+    RstStream,
+    Slow,
+    Status,
+)
+from tests.fakehub.messages import Request, Response
+from tests.fakehub.repo import sample_bytes
+from tests.fakehub.rules import Fault, Rule
+from tests.quick import quick
+
+LATE_S = 0.25
+FAR = LateHandshake(LATE_S)
+BIG = sample_bytes("big", 9_500_000)
+SMALL = {f"part/{number:03d}.txt": sample_bytes(f"{number}", 2_000 + number) for number in range(200)}
+MIDDLING = {f"{number:02d}.json": sample_bytes(f"m{number}", 100_000) for number in range(40)}
+# So slow that pieces do not grow, and so fast that nobody calls it slow.
+STEADY = Drip(bytes_per_s=2_500_000)
+
+
+def repo(files: Mapping[str, bytes]) -> Repo:
+    """A ModelScope repository; `*.bin` are those that a hub redirects to its data host."""
+    return Repo("modelscope", "org/name", files)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Load once what the first call of a process loads: no connection is late for that."""
+    folder = tmp_path_factory.mktemp("warm")
+    with FakeHub([repo({"a.txt": b"a"})]) as hub, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(hub.ca_file))
+        patch.setenv("MIRRORHUB_STATE", str(folder))
+        for kind in ("curl", "httpx"):
+            patch.setenv("MIRRORHUB_CARRIER", kind)
+            fetch("org/name", endpoints=hub.url, cache_dir=folder / kind)
+
+
+def contents(snapshot: Snapshot) -> dict[str, bytes]:
+    """The files of a snapshot."""
+    return {name: (snapshot.path / name).read_bytes() for name in snapshot.files}
+
+
+def spans(log: Log, file: str) -> list[tuple[int, int]]:
+    """The parts of a file that were answered, sorted, each from its first byte up to, not including, its end."""
+    ranges = [text.removeprefix("bytes ").partition("/")[0].split("-") for text in log.ranges_by_file().get(file, [])]
+    return sorted((int(first), int(last) + 1) for first, last in ranges)
+
+
+def sent(*hubs: FakeHub) -> int:
+    """Bytes of bodies that left all of these hubs."""
+    return sum(sum(hub.log.bytes_sent_by_file().values()) for hub in hubs)
+
+
+def size_of(files: Mapping[str, bytes]) -> int:
+    """Bytes of a repository."""
+    return sum(map(len, files.values()))
+
+
+def bodies(hub: FakeHub) -> int:
+    """How many bodies a hub was asked for."""
+    return len(hub.log.requests(kind="body"))
+
+
+def lanes_used(hub: FakeHub) -> int:
+    """Over how many connections bodies were asked for."""
+    return len({request.connection for request in hub.log.requests(kind="body")})
+
+
+class TestNear:
+    def test_many_small_files(self, carrier: str) -> None:
+        """Two hundred small files come over one connection, whole, with a request each, and nothing is asked ahead."""
+        with FakeHub([repo(SMALL)]) as hub:
+            snapshot = fetch("org/name", endpoints=hub.url)
+            log = hub.log
+        assert contents(snapshot) == SMALL
+        assert len(log.connections) == 1
+        assert [request.kind for request in log.requests()] == ["listing"] + ["body"] * len(SMALL)
+        assert not log.heads
+        assert not any("range" in request.headers for request in log.requests())
+        assert log.bytes_sent_by_file() == {name: len(data) for name, data in SMALL.items()}
+        assert snapshot.lanes == (LanesReport(hub.url, 1, ""),)
+        assert 1 < log.max_concurrent_streams <= 128
+        assert log.violations == ()
+
+    def test_a_large_file(self, carrier: str) -> None:
+        """A large file comes in pieces of 1 MiB, side by side over the one connection, and each byte once."""
+        with FakeHub([repo({"model.bin": BIG, "a.txt": b"a"})], [Rule(STEADY, "model.bin")]) as hub:
+            snapshot = fetch("org/name", endpoints=hub.url)
+            log = hub.log
+        assert contents(snapshot) == {"model.bin": BIG, "a.txt": b"a"}
+        pieces = spans(log, "model.bin")
+        assert pieces == [(start, min(start + PIECE, len(BIG))) for start in range(0, len(BIG), PIECE)]
+        assert len(log.requests(file="model.bin")) == len(pieces)
+        assert log.bytes_sent_by_file() == {"model.bin": len(BIG), "a.txt": 1}
+        assert len(log.connections) == 1
+        assert log.max_concurrent_streams >= 4
+        assert snapshot.lanes == (LanesReport(hub.url, 1, ""),)
+
+    def test_a_fast_line(self) -> None:
+        """However fast it goes, pieces cover the file without a gap or a byte twice, and are of 4 MiB at most."""
+        data = bytes(40 << 20)
+        with FakeHub([repo({"model.bin": data})]) as hub:
+            assert contents(fetch("org/name", endpoints=hub.url)) == {"model.bin": data}
+            pieces = spans(hub.log, "model.bin")
+            assert len(hub.log.connections) == 1
+        assert (pieces[0][0], pieces[-1][1]) == (0, len(data))
+        assert all(before[1] == after[0] for before, after in pairwise(pieces))
+        assert max(end - start for start, end in pieces) <= FAST_PIECE
+
+    @pytest.mark.parametrize("limit", [8, 1])
+    def test_a_server_that_allows_few_streams(self, limit: int, carrier: str) -> None:
+        """A server's own limit of streams is kept, over one connection, and what is above it waits."""
+        files = {**MIDDLING, "model.bin": BIG[:5_000_000]}
+        with FakeHub([repo(files)], stream_limit=limit) as hub:
+            snapshot = fetch("org/name", endpoints=hub.url)
+            log = hub.log
+        assert contents(snapshot) == files
+        assert log.max_concurrent_streams <= limit
+        assert log.violations == ()
+        assert len(log.connections) == 1
+        assert snapshot.lanes == (LanesReport(hub.url, 1, ""),)
+        assert sum(log.bytes_sent_by_file().values()) == size_of(files)
+
+    def test_the_next_call(self, carrier: str, tmp_path: Path) -> None:
+        """The next call goes over the connection that stands."""
+        with FakeHub([repo(MIDDLING)]) as hub:
+            for number in range(3):
+                fetch("org/name", endpoints=hub.url, cache_dir=tmp_path / f"{number}")
+            assert len(hub.log.connections) == 1
+            assert sent(hub) == 3 * size_of(MIDDLING)
+
+
+@pytest.mark.parametrize(
+    ("connect_s", "size", "lanes"),
+    [
+        (0.0, 1 << 40, 1),
+        (0.149, 1 << 40, 1),
+        (0.15, 0, 1),
+        (0.15, (2 << 20) - 1, 1),
+        (0.15, 2 << 20, 2),
+        (0.3, 10_000_000, 9),
+        (0.3, 16 << 20, 16),
+        (9.0, 1 << 40, 16),
+        (float("inf"), 1 << 40, 16),
+        (float("nan"), 1 << 40, 1),
+        (-1.0, 1 << 40, 1),
+        (0.3, -5, 1),
+    ],
+    ids=str,
+)
+def test_how_many_lanes(connect_s: float, size: int, lanes: int) -> None:
+    """Near, one lane; far, one for each MiB, sixteen at most; and one wherever the figures make no sense."""
+    assert lanes == lanes_for(connect_s, size)
+
+
+AGAIN = """
+import sys
+from mirrorhub import fetch, close
+
+fetch("org/name", endpoints=sys.argv[1], cache_dir=sys.argv[2])
+close()
+"""
+
+
+def fetch_in_another_process(hub: FakeHub, folder: Path) -> None:
+    """Fetch everything in a process that knows only what health.json says."""
+    command = [sys.executable, "-W", "error", "-c", AGAIN, hub.url, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+class Noting(Fault):
+    """No fault: whenever a request comes, it notes how many connections another hub has."""
+
+    def __init__(self, other: FakeHub) -> None:
+        self.other = other
+        self.noted: list[int] = []
+
+    def after(self, request: Request, response: Response) -> Response:
+        self.noted.append(len(self.other.log.connections))
+        return response
+
+
+class TestFar:
+    @pytest.mark.parametrize("files", [{"model.bin": BIG}, MIDDLING], ids=["one large file", "many small files"])
+    def test_lanes_stand_before_the_first_body(self, files: Mapping[str, bytes]) -> None:
+        """While the listing is on its way all lanes are opened, without a request, and each has its part of the bytes."""
+        with FakeHub([repo(files)], [FAR, Rule(Slow(0.8), "listing")]) as hub:
+            snapshot = fetch("org/name", endpoints=hub.url)
+            log = hub.log
+        assert contents(snapshot) == files
+        assert len(log.connections) == MAX_LANES == 16
+        first_body = min(request.at_s for request in log.requests(kind="body"))
+        stood = [connection.stood_s for connection in log.connections]
+        assert all(at is not None and at < first_body for at in stood)
+        assert [request.kind for request in log.requests()].count("listing") == 1
+        assert not log.requests(kind="other")
+        assert not log.heads
+        assert lanes_used(hub) == (lanes_used(hub) if len(files) > 1 else 16)
+        assert sum(log.bytes_sent_by_file().values()) == size_of(files)
+        (report,) = snapshot.lanes
+        assert (report.endpoint, report.lanes) == (hub.url, lanes_used(hub))
+        assert report.reason.startswith("connecting took 0.")
+
+    @pytest.mark.parametrize("size", [700_000, 3_500_000, 9_500_000])
+    def test_one_file_by_name(self, size: int, carrier: str) -> None:
+        """Where one file is asked for, nothing is opened in vain: a lane for each MiB of it, with the first bodies."""
+        with FakeHub([repo({"model.bin": BIG[:size], "b.bin": BIG})], [FAR]) as hub:
+            path = file_download("org/name", "model.bin", endpoints=hub.url)
+            assert Path(path).read_bytes() == BIG[:size]
+            assert len(hub.log.connections) == lanes_for(LATE_S, size)
+            assert lanes_used(hub) == lanes_for(LATE_S, size)
+
+    def test_pieces_are_smaller(self) -> None:
+        """Over many lanes a piece is half a MiB, so that a lane that lost packets ends with less left to do."""
+        with FakeHub([repo({"model.bin": BIG})], [FAR, Rule(Drip(bytes_per_s=1_000_000), "model.bin")]) as hub:
+            fetch("org/name", endpoints=hub.url)
+            pieces = spans(hub.log, "model.bin")
+        assert max(end - start for start, end in pieces) == FAR_PIECE
+        assert len(pieces) == -(-len(BIG) // FAR_PIECE)
+
+    def test_the_next_call(self, carrier: str, tmp_path: Path) -> None:
+        """The next call of the process goes over the lanes that stand, and shakes no hand."""
+        with FakeHub([repo({"model.bin": BIG})], [FAR]) as hub:
+            fetch("org/name", endpoints=hub.url)
+            opened = len(hub.log.connections)
+            again = fetch("org/name", endpoints=hub.url, cache_dir=tmp_path / "again")
+            assert len(hub.log.connections) == opened
+            assert opened >= lanes_for(LATE_S, len(BIG))
+        assert again.lanes[0].lanes > 1
+        assert again.lanes[0].reason
+
+    def test_one_protocol_without_streams(self, carrier: str) -> None:
+        """An origin that speaks only HTTP/1.1 has six connections, however far it is."""
+        with FakeHub([repo(MIDDLING)], [FAR], alpn=["http/1.1"]) as hub:
+            snapshot = fetch("org/name", endpoints=hub.url)
+            assert contents(snapshot) == MIDDLING
+            # While the first connection is not there nobody knows; what was opened early meanwhile is not used.
+            assert lanes_used(hub) <= 6
+            assert len(hub.log.connections) <= 6 + MAX_LANES
+
+
+class TestRedirected:
+    def test_the_data_host_is_asked_itself(self, carrier: str) -> None:
+        """The hub is asked once for a large file, its data host for all pieces of it, and that one sees no token."""
+        content = [repo({"model.bin": BIG})]
+        with (
+            FakeHub(content, [Rule(STEADY, "model.bin")], name="cdn") as cdn,
+            FakeHub(content, name="hub", cdn=cdn, token="secret") as hub,
+        ):
+            snapshot = fetch("org/name", endpoints=hub.url, token="secret")
+            assert contents(snapshot) == {"model.bin": BIG}
+            assert bodies(hub) == 1
+            assert len(spans(cdn.log, "model.bin")) == bodies(cdn) == -(-len(BIG) // PIECE)
+            assert sent(cdn) == len(BIG)
+            assert (len(hub.log.connections), len(cdn.log.connections)) == (1, 1)
+            assert (bool(hub.log.tokens_seen()), cdn.log.tokens_seen()) == (True, set())
+        assert snapshot.reports[0].hosts == (cdn.url.removeprefix("https://"),)
+
+    def test_an_address_that_expires(self, carrier: str) -> None:
+        """Where the signed address is refused, the hub is asked for another one, and nothing comes twice."""
+        content = [repo({"model.bin": BIG})]
+        expired = Rule(Status(403), "model.bin", after=4, times=1)
+        with (
+            FakeHub(content, [expired, Rule(STEADY, "model.bin")], name="cdn") as cdn,
+            FakeHub(content, name="hub", cdn=cdn) as hub,
+        ):
+            assert contents(fetch("org/name", endpoints=hub.url)) == {"model.bin": BIG}
+            assert bodies(hub) == 2
+            assert sent(cdn) == len(BIG)
+
+    def test_the_next_process_connects_early(self, tmp_path: Path) -> None:
+        """The data host is remembered: another process connects to it before it has asked the hub for anything of it."""
+        content = [repo({"model.bin": BIG})]
+        with FakeHub(content, [FAR], name="cdn") as cdn:
+            note = Noting(cdn)
+            with FakeHub(content, [Rule(Slow(0.5), "listing"), Rule(note, "body")], name="hub", cdn=cdn) as hub:
+                fetch("org/name", endpoints=hub.url)
+                assert note.noted[0] == 0
+                before = len(cdn.log.connections)
+                note.noted.clear()
+                cdn.log.clear()
+                close()
+                fetch_in_another_process(hub, tmp_path / "again")
+            assert note.noted[0] - before == MAX_LANES
+            assert bodies(cdn) > 0
+            assert len(hub.log.connections) == 2
+
+
+class TestRanges:
+    def test_ranges_that_are_ignored(self, carrier: str) -> None:
+        """A server that gives the whole file whatever is asked gives it once."""
+        with FakeHub([repo({"model.bin": BIG})], [RangeIgnored(), STEADY]) as hub:
+            assert contents(fetch("org/name", endpoints=hub.url)) == {"model.bin": BIG}
+            assert (bodies(hub), sent(hub)) == (1, len(BIG))
+
+    def test_a_slice_under_another_status(self, carrier: str) -> None:
+        """A slice under status 200 is a slice: the file comes in pieces, each byte once."""
+        with FakeHub([repo({"model.bin": BIG})], [Range200(), STEADY]) as hub:
+            assert contents(fetch("org/name", endpoints=hub.url)) == {"model.bin": BIG}
+            assert bodies(hub) == len(spans(hub.log, "model.bin")) == -(-len(BIG) // PIECE)
+            assert sent(hub) == len(BIG)
+
+
+class TestSwitching:
+    @pytest.mark.parametrize(
+        "fault",
+        [HangInBody(after_bytes=300_000), RstStream(after_bytes=300_000), Reset(after_bytes=300_000)],
+        ids=["hangs", "resets a stream", "resets the connection"],
+    )
+    def test_in_the_middle(self, fault: Fault, carrier: str) -> None:
+        """What came before an endpoint broke off is not asked for again: a MiB at most for the switch."""
+        broken = [Rule(fault, "model.bin", after=2), Rule(STEADY, "model.bin")]
+        with (
+            FakeHub([repo({"model.bin": BIG})], broken, name="a") as bad,
+            FakeHub([repo({"model.bin": BIG})], name="b") as good,
+        ):
+            snapshot = fetch("org/name", settings=quick(bad.url, good.url))
+            assert contents(snapshot) == {"model.bin": BIG}
+            assert sent(bad) > 0
+            assert len(BIG) <= sent(bad, good) <= len(BIG) + PIECE
+        assert set(snapshot.reports[0].endpoints) == {bad.url, good.url}
+
+    @pytest.mark.parametrize("files", [{"model.bin": BIG}, MIDDLING], ids=["one large file", "many small files"])
+    def test_a_crawling_endpoint_is_left(self, files: Mapping[str, bytes], carrier: str) -> None:
+        """What an endpoint that crawls has given stays, and all the rest comes from the one that does not."""
+        with (
+            FakeHub([repo(files)], [Drip(bytes_per_s=3_000)], name="a") as slow,
+            FakeHub([repo(files)], name="b") as good,
+        ):
+            snapshot = fetch("org/name", endpoints=[slow.url, good.url])
+            assert contents(snapshot) == files
+            assert 0 < sent(slow) < size_of(files) / 4
+            assert size_of(files) <= sent(slow, good) <= size_of(files) + PIECE
+
+    def test_without_digests_nothing_is_mixed(self) -> None:
+        """Where nobody knows the digests all bytes are of the endpoint whose listing it is, however slow it is."""
+        files = {f"{number}.bin": sample_bytes(f"x{number}", 150_000) for number in range(3)}
+        with (
+            FakeHub([repo(files)], [NoDigests(), Drip(bytes_per_s=100_000)], name="a") as slow,
+            FakeHub([repo(files)], [NoDigests()], name="b") as good,
+        ):
+            snapshot = fetch("org/name", endpoints=[slow.url, good.url])
+            assert contents(snapshot) == files
+            assert bodies(good) == 0
+            assert sent(slow) == size_of(files)
+        assert [set(report.endpoints) for report in snapshot.reports] == [{slow.url}] * 3
+
+
+class TestMemory:
+    @pytest.mark.parametrize(("faults", "room"), [([], NEAR_ROOM), ([FAR], FAR_ROOM)], ids=["near", "far"])
+    def test_bodies_that_stop(self, faults: Iterable[Fault], room: int) -> None:
+        """Bodies of which nothing more comes hold what was planned for them, and no more is asked for."""
+        files = {"model.bin": bytes(24 << 20), "other.bin": bytes(23 << 20)}
+        stop = [*faults, Rule(HangInBody(after_bytes=1000), "*.bin")]
+        with FakeHub([repo(files)], stop) as hub, pytest.raises(TransferError):
+            fetch("org/name", endpoints=hub.url, timeout=2)
+        asked = sum(end - start for name in files for start, end in spans(hub.log, name))
+        assert room // 2 < asked <= room <= 64 << 20
+
+
+class TestSiblings:
+    def test_one_body_that_stops(self, carrier: str) -> None:
+        """A body of which nothing more comes holds up no other file."""
+        ended: list[str] = []
+
+        class Told:
+            def __init__(self, name: str, size: int) -> None:
+                self.name = name
+
+            def update(self, count: int) -> None: ...
+
+            def end(self) -> None:
+                ended.append(self.name)
+
+        files = {"00.bin": BIG[:300_000], **MIDDLING, "model.bin": BIG[:4_000_000]}
+        with (
+            FakeHub([repo(files)], [Rule(HangInBody(after_bytes=1000), "00.bin")], name="a") as bad,
+            FakeHub([repo(files)], name="b") as good,
+        ):
+            snapshot = fetch("org/name", settings=quick(bad.url, good.url), progress_callbacks=[Told])
+            assert contents(snapshot) == files
+            assert set(good.log.bytes_sent_by_file()) == {"00.bin"}
+        assert (len(ended), ended[-1]) == (len(files), "00.bin")
+
+
+COUNTING = """
+import collections, json, os, sys
+
+calls = collections.Counter()
+
+
+def counted(module, name):
+    real = getattr(module, name)
+
+    def call(*args, **kwargs):
+        calls[name] += 1
+        return real(*args, **kwargs)
+
+    setattr(module, name, call)
+
+
+counted(os, "fsync")
+counted(os, "fdatasync")
+import fcntl
+
+counted(fcntl, "flock")
+counted(fcntl, "lockf")
+from mirrorhub import close, fetch
+
+assert len(fetch("org/name", endpoints=sys.argv[1]).files) == 500
+close()
+print(json.dumps(calls))
+"""
+
+
+class TestTinyFiles:
+    FILES: Mapping[str, bytes] = {f"{number:03d}.txt": b"%d" % number for number in range(500)}
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no fcntl")
+    def test_no_lock_and_no_sync_for_each(self) -> None:
+        """Five hundred tiny files are under a handful of locks together, and none of them waits for the disk."""
+        with FakeHub([repo(self.FILES)]) as hub:
+            command = [sys.executable, "-W", "error", "-c", COUNTING, hub.url]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sum(json.loads(done.stdout).values()) < 10
+
+    def test_no_redraw_for_each(self) -> None:
+        """They share one bar, which is drawn by the clock and not by the file."""
+        drawn: list[int] = []
+        made: list[object] = []
+
+        class Bar(tqdm):  # type: ignore[type-arg]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                made.append(self)
+                super().__init__(*args, file=io.StringIO(), **kwargs)
+
+            def display(self, *args: Any, **kwargs: Any) -> None:
+                drawn.append(self.n)
+
+        with FakeHub([repo(self.FILES)]) as hub:
+            fetch("org/name", endpoints=hub.url, tqdm_class=Bar)
+        assert len(made) == 1
+        assert 0 < len(drawn) < len(self.FILES) / 4
