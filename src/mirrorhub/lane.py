@@ -119,8 +119,8 @@ class Contact:
 
         def connected(connect_s: float) -> None:
             beat.connected()
-            self.stands = True
             self.reached(self.endpoint, connect_s)
+            self.stands = True
 
         return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane)
 
