@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import subprocess
@@ -11,13 +12,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tqdm import tqdm
 
-from mirrorhub import Snapshot, close, fetch, file_download
+from mirrorhub import Endpoint, Settings, Snapshot, close, fetch, file_download
+from mirrorhub.chain import Beat, Chain
+from mirrorhub.config import Patience
+from mirrorhub.contacts import Contacts
 from mirrorhub.errors import TransferError
-from mirrorhub.lanes import FAR_PIECE, FAR_ROOM, FAST_PIECE, MAX_LANES, NEAR_ROOM, lanes_for
-from mirrorhub.models import LanesReport
+from mirrorhub.health import Health, Memory
+from mirrorhub.http.client import Client
+from mirrorhub.lane import Contact
+from mirrorhub.lanes import FAR_PIECE, FAR_ROOM, FAR_S, FAST_PIECE, MAX_LANES, NEAR_ROOM, Lanes, lanes_for
+from mirrorhub.models import LanesReport, SnapshotRequest
+from mirrorhub.models import Repo as Repository
 from mirrorhub.spans import PIECE
 from tests.fakehub import FakeHub, Log, Repo
 from tests.fakehub.faults import (
@@ -38,7 +47,9 @@ from tests.fakehub.messages import Request, Response
 from tests.fakehub.repo import sample_bytes
 from tests.fakehub.rules import Fault, Rule
 from tests.quick import quick
+from tests.test_chain import virtually
 
+HUB = "https://hub.test"
 LATE_S = 0.25
 FAR = LateHandshake(LATE_S)
 BIG = sample_bytes("big", 9_500_000)
@@ -226,7 +237,7 @@ class TestFar:
         assert [request.kind for request in log.requests()].count("listing") == 1
         assert not log.requests(kind="other")
         assert not log.heads
-        assert lanes_used(hub) == (lanes_used(hub) if len(files) > 1 else 16)
+        assert lanes_used(hub) == 16
         assert sum(log.bytes_sent_by_file().values()) == size_of(files)
         (report,) = snapshot.lanes
         assert (report.endpoint, report.lanes) == (hub.url, lanes_used(hub))
@@ -320,7 +331,7 @@ class TestRedirected:
 class TestRanges:
     def test_ranges_that_are_ignored(self, carrier: str) -> None:
         """A server that gives the whole file whatever is asked gives it once."""
-        with FakeHub([repo({"model.bin": BIG})], [RangeIgnored(), STEADY]) as hub:
+        with FakeHub([repo({"model.bin": BIG})], [RangeIgnored()]) as hub:
             assert contents(fetch("org/name", endpoints=hub.url)) == {"model.bin": BIG}
             assert (bodies(hub), sent(hub)) == (1, len(BIG))
 
@@ -384,7 +395,7 @@ class TestMemory:
         files = {"model.bin": bytes(24 << 20), "other.bin": bytes(23 << 20)}
         stop = [*faults, Rule(HangInBody(after_bytes=1000), "*.bin")]
         with FakeHub([repo(files)], stop) as hub, pytest.raises(TransferError):
-            fetch("org/name", endpoints=hub.url, timeout=2)
+            fetch("org/name", endpoints=hub.url, timeout=1.2)
         asked = sum(end - start for name in files for start, end in spans(hub.log, name))
         assert room // 2 < asked <= room <= 64 << 20
 
@@ -473,3 +484,176 @@ class TestTinyFiles:
             fetch("org/name", endpoints=hub.url, tqdm_class=Bar)
         assert len(made) == 1
         assert 0 < len(drawn) < len(self.FILES) / 4
+
+
+class Carrier(httpx.AsyncBaseTransport):
+    """Carries nothing, and notes where connections were opened ahead of a request."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[str, int]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no bytes here", request=request)
+
+    async def connect(self, request: httpx.Request) -> None:
+        self.opened.append((str(request.url).removesuffix("/"), request.extensions["mirrorhub.lane"]))
+
+
+class Opening:
+    """Lanes to one endpoint, in virtual time."""
+
+    def __init__(self, folder: Path, url: str = HUB, memory: Memory | None = None, **more: Any) -> None:
+        self.endpoint = Endpoint(url, **more)
+        self.carrier = Carrier()
+        settings = Settings()
+        request = SnapshotRequest(Repository("modelscope", "org/name"))
+        clock = asyncio.get_running_loop().time
+        chain = Chain([self.endpoint], Patience(), 60, clock)
+        contacts = Contacts(request, settings, Client(self.carrier), chain)
+        self.health = Health(folder, lambda: 1000.0)
+        if memory is not None:
+            self.health.learn(self.endpoint, memory)
+            self.health.save()
+        self.lanes = Lanes(contacts, chain, self.health, expected=16 << 20)
+        self.lanes.begin()
+
+    @property
+    def contact(self) -> Contact:
+        return self.lanes.lane(self.endpoint).contact
+
+    def connected(self, connect_s: float, url: str = "/") -> None:
+        """Whoever sends a request says that its connection stands."""
+        self.contact.ask(url, Beat()).connected(connect_s)
+
+    async def close(self) -> Memory:
+        """End the call; return what the next one remembers."""
+        self.contact.answered = True
+        await asyncio.sleep(0)
+        await self.lanes.aclose()
+        return self.health.recall(self.endpoint)
+
+    def report(self, bodies: int = 64) -> LanesReport:
+        """Say how many lanes so many bodies at once come over, and why."""
+        for _ in range(bodies):
+            self.lanes.lightest(self.endpoint).load += 1
+        (report,) = self.lanes.reports()
+        return report
+
+
+class TestOpening:
+    def test_near(self, tmp_path: Path) -> None:
+        """Whoever is reached soon has one lane, and nothing is opened ahead."""
+
+        async def story() -> None:
+            call = Opening(tmp_path)
+            call.connected(0.02)
+            await asyncio.sleep(1)
+            call.lanes.decide(1 << 30)
+            assert (call.carrier.opened, call.report()) == ([], LanesReport(HUB, 1, ""))
+            assert (await call.close()).connect_s == 0.02
+
+        virtually(story)
+
+    def test_late(self, tmp_path: Path) -> None:
+        """Whoever is not reached in time is far: nobody waits for TLS to know it."""
+
+        async def story() -> None:
+            call = Opening(tmp_path)
+            await asyncio.sleep(FAR_S * 1.1)
+            assert call.carrier.opened == [(HUB, number) for number in range(1, 16)]
+            call.connected(0.3)
+            assert len(call.carrier.opened) == 15
+            assert call.report() == LanesReport(HUB, 16, "connecting takes 0.15 s or more")
+            call.lanes.decide(3 << 20)
+            assert call.report() == LanesReport(HUB, 16, "connecting took 0.30 s, and there are 3.1 MB to bring")
+            await call.close()
+
+        virtually(story)
+
+    def test_a_far_data_host_that_nobody_knew(self, tmp_path: Path) -> None:
+        """A far data host behind a near endpoint gets more lanes, and the endpoint no connection in vain."""
+
+        async def story() -> None:
+            call = Opening(tmp_path)
+            call.connected(0.01)
+            call.lanes.decide(5 << 20)
+            call.connected(0.3, "https://data.test/file")
+            assert call.carrier.opened == []
+            assert call.report() == LanesReport(HUB, 5, "connecting takes 0.30 s or more")
+            await call.close()
+
+        virtually(story)
+
+    def test_a_data_host_that_is_remembered(self, tmp_path: Path) -> None:
+        """A far data host is connected to at the very beginning, over all lanes; its endpoint has its first one."""
+
+        async def story() -> None:
+            call = Opening(tmp_path, memory=Memory(connect_s=0.3, large_from="https://data.test"))
+            await asyncio.sleep(0)
+            assert call.carrier.opened == [("https://data.test", number) for number in range(16)]
+            assert call.report() == LanesReport(HUB, 16, "connecting takes 0.30 s or more")
+            await call.close()
+
+        virtually(story)
+
+    def test_far_once_is_not_far_for_ever(self, tmp_path: Path) -> None:
+        """What connecting takes now is remembered, not the longest that it ever took."""
+
+        async def story() -> None:
+            call = Opening(tmp_path, memory=Memory(connect_s=5.0))
+            call.connected(0.02)
+            assert (await call.close()).connect_s == 0.02
+            again = Opening(tmp_path)
+            again.connected(0.0)  # over a connection that stood
+            assert (await again.close()).connect_s == 0.02
+
+        virtually(story)
+
+    def test_a_far_data_host_stays_far(self, tmp_path: Path) -> None:
+        """That its endpoint is near says nothing of a data host."""
+
+        async def story() -> None:
+            call = Opening(tmp_path, memory=Memory(connect_s=0.3, large_from="https://data.test"))
+            call.connected(0.01)
+            assert (await call.close()).connect_s == 0.3
+
+        virtually(story)
+
+    @pytest.mark.parametrize("origin", ["https://a\0b", "https://xn--"])
+    def test_an_origin_that_is_none(self, origin: str, tmp_path: Path) -> None:
+        """What cannot be connected to costs nothing, whatever health.json says."""
+
+        async def story() -> None:
+            call = Opening(tmp_path, memory=Memory(connect_s=0.3, large_from=origin))
+            await asyncio.sleep(0)
+            assert call.carrier.opened == []
+            await call.close()
+
+        virtually(story)
+
+    def test_a_package_index(self, tmp_path: Path) -> None:
+        """A package index is no origin to connect to, however long it is silent."""
+
+        async def story() -> None:
+            call = Opening(tmp_path, "some-package==1.0", hub="wheel", can=frozenset({"pull"}))
+            await asyncio.sleep(1)
+            call.lanes.decide(16 << 20)
+            assert (call.carrier.opened, call.report().lanes) == ([], 1)
+            await call.close()
+
+        virtually(story)
+
+    def test_lanes_that_were_tried_in_vain(self, tmp_path: Path) -> None:
+        """Lanes that brought no more are used no more, and the report counts them, and says so."""
+
+        async def story() -> None:
+            call = Opening(tmp_path)
+            call.connected(0.02)
+            call.lanes.widen(call.endpoint, 2, "1 gave 0.10 MB/s")
+            assert call.report() == LanesReport(HUB, 2, "1 gave 0.10 MB/s")
+            call.lanes.narrow(call.endpoint, 1)
+            assert {call.lanes.lightest(call.endpoint).number for _ in range(9)} == {0}
+            assert call.report() == LanesReport(HUB, 2, "2 were tried, and gave no more than 1")
+            await call.close()
+
+        virtually(story)

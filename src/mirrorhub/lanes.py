@@ -200,7 +200,7 @@ class Lanes:
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
         """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
         contact = self.contacts.contact(endpoint)
-        contact.connect_s = max(contact.connect_s, connect_s)
+        contact.took(connect_s)
         if self.count(endpoint) == 1 and "pull" in endpoint.can and not contact.relays(None):
             # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
             early = not contact.stands
@@ -221,13 +221,16 @@ class Lanes:
 
     def _remember(self, contact: Contact) -> None:
         known, elsewhere = self._health.recall(contact.endpoint), contact.data_origins
+        # As it was now, where it was measured: a line that was bad once would be taken for far for ever. A data host is
+        # connected to early, and not measured then.
+        now_s = 0.0 if contact.relays(None) else contact.took_s
         small, large = (elsewhere.get(size, "") for size in (False, True))
         if self._chain.is_avoided(contact.endpoint):
             self._health.failed(contact.endpoint)
         elif contact.answered:
             memory = replace(
                 known,
-                connect_s=contact.connect_s,
+                connect_s=now_s or contact.connect_s,
                 small_from=small if small != contact.origin else "",
                 large_from=large if large != contact.origin else "",
                 takes_range=bool(contact.takes_range),
