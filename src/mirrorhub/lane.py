@@ -193,6 +193,8 @@ class Lane:
         stream = await self.contact.client.open(self.contact.ask(url, beat))
         try:
             answer = Answer(stream.status, stream.headers, await stream.read(MAX_LISTING), stream.url)
+            if origin_of(stream.url) == self.contact.origin:
+                self.contact.multiplexes = self.contact.multiplexes and stream.multiplexed
         finally:
             await stream.aclose()
         # Only now: a listing that drips is a silent endpoint, beside which another one is started.
