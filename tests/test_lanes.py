@@ -310,6 +310,28 @@ class TestRedirected:
             assert bodies(hub) == 2
             assert sent(cdn) == len(BIG)
 
+    def test_a_data_host_that_dies(self, carrier: str) -> None:
+        """Where a data host breaks connections, the hub is asked again, and may name another one."""
+        content = [repo({"model.bin": BIG})]
+        dying = Rule(Reset(), "model.bin", after=3)
+        with (
+            FakeHub(content, [dying, Rule(STEADY, "model.bin")], name="one") as one,
+            FakeHub(content, name="two") as two,
+            FakeHub(
+                content,
+                [
+                    Rule(Redirect(one.url + "{target}"), "model.bin", times=1),
+                    Rule(Redirect(two.url + "{target}"), "model.bin", after=1),
+                ],
+                name="hub",
+            ) as hub,
+        ):
+            snapshot = fetch("org/name", settings=quick(hub.url))
+            assert contents(snapshot) == {"model.bin": BIG}
+            assert sent(one) > 0
+            assert sent(two) > 0
+            assert len(BIG) <= sent(one, two) <= len(BIG) + PIECE
+
     def test_the_next_process_connects_early(self, tmp_path: Path) -> None:
         """The data host is remembered: another process connects to it before it has asked the hub for anything of it."""
         content = [repo({"model.bin": BIG})]

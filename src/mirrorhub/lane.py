@@ -246,7 +246,12 @@ class Lane:
 
     async def _open(self, url: str, span: Span, size: int | None, beat: Beat) -> Stream:
         address = self.contact.moved(url)
-        stream = await self._send(address, span, size, beat)
+        try:
+            stream = await self._send(address, span, size, beat)
+        except Failure:
+            # The endpoint may know another data host.
+            self.contact.forget_move(url)
+            raise
         if address != url and stream.status >= 400:
             # A signed address lives for some minutes: the endpoint gives the next one.
             await stream.aclose()
