@@ -53,7 +53,7 @@ class Meter:
 
     def sample(self, now: float, received: int) -> None:
         """Note how many bytes there are by now."""
-        if self.first_at is None and received > (self.samples[0][1] if self.samples else 0):
+        if self.first_at is None and self.samples and received > self.samples[0][1]:
             self.first_at = now
         self.samples.append((now, received))
         while now - self.samples[0][0] > WINDOW_S:
