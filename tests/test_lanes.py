@@ -37,7 +37,6 @@ from tests.fakehub.faults import (
     Range200,
     RangeIgnored,
     Redirect,
-    RefuseConnection,
     Reset,
     RstStream,
     Slow,
@@ -225,7 +224,7 @@ class Noting(Fault):
 class TestFar:
     @pytest.mark.parametrize("files", [{"model.bin": BIG}, MIDDLING], ids=["one large file", "many small files"])
     def test_lanes_stand_before_the_first_body(self, files: Mapping[str, bytes]) -> None:
-        """While the listing is on its way all lanes are opened, without a request, and each has its part of the bytes."""
+        """While the listing is on its way all lanes are opened, without a request, and each has its part."""
         with FakeHub([repo(files)], [FAR, Rule(Slow(0.8), "listing")]) as hub:
             snapshot = fetch("org/name", endpoints=hub.url)
             log = hub.log
@@ -333,7 +332,7 @@ class TestRedirected:
             assert len(BIG) <= sent(one, two) <= len(BIG) + PIECE
 
     def test_the_next_process_connects_early(self, tmp_path: Path) -> None:
-        """The data host is remembered: another process connects to it before it has asked the hub for anything of it."""
+        """The data host is remembered: another process connects to it before the hub was asked for any file."""
         content = [repo({"model.bin": BIG})]
         with FakeHub(content, [FAR], name="cdn") as cdn:
             note = Noting(cdn)

@@ -234,6 +234,17 @@ class TestAnotherEndpoint:
         watch = Watch(lambda endpoint, _: 100_000 if watch.now < 100.85 else 8_000_000, connect_s=0.3)
         assert watch.run(10).moves == []
 
+    def test_a_trial_that_is_over_before_the_next_look(self) -> None:
+        """An endpoint that brings all it was given for the trial between two looks is seen to be better."""
+        watch = Watch(lambda endpoint, _: 3_000 if endpoint == A else 5_000_000)
+        while not watch.moves:
+            watch.pace.look()
+            watch.now += TICK_S
+            watch.givers.flow(TICK_S)
+        watch.givers.bodies = {A: 8, B: 0}  # B has brought its bodies; others had been begun at A meanwhile
+        watch.run(1)
+        assert watch.givers.left_slow == [A]
+
     def test_the_trial_ends_with_the_transfer(self) -> None:
         """When nobody gives anything any more, nothing is decided."""
         watch = Watch(lambda endpoint, _: 400_000, size=10_000_000)

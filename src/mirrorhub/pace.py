@@ -169,7 +169,9 @@ class Pace:
             self._next_trial_at = now + WINDOW_S
             return
         log.info("%s gives %.0f kB/s; %s is tried", endpoint, rate / 1e3, other)
+        # From what it has given so far: the trial's first bytes may be there before the next look.
         self._meters[other] = Meter()
+        self._meters[other].sample(now, dict(self._chain.received())[other])
         self._trial = Trial(now, rate, endpoint)
 
     def _judge(self, trial: Trial, now: float) -> None:

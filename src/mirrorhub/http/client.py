@@ -286,10 +286,10 @@ def _parsed(address: str) -> httpx.URL:
 def _find_url(address: str) -> httpx.URL | None:
     try:
         url = httpx.URL(address)
-        # A host name that nobody can have shows only when it is read.
-        return url if url.host else None
+        named = bool(url.host)  # a host name that nobody can have shows only when it is read
     except (httpx.InvalidURL, ValueError):
         return None
+    return url if named else None
 
 
 def _target(url: httpx.URL, location: str) -> httpx.URL:
