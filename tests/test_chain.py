@@ -712,3 +712,51 @@ def test_many_walks_at_once() -> None:
         assert world.now == 0.5
 
     virtually(story)
+
+
+def test_bodies_that_go_on_elsewhere() -> None:
+    """A body that is told to go on elsewhere does so once, even if it takes its time, and keeps what it has."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": [Says()]})
+        a, b = world.endpoints.values()
+        kept: list[Endpoint] = []
+
+        async def use(endpoint: Endpoint, answer: str) -> str:
+            try:
+                await asyncio.sleep(5 if endpoint == a else 0)
+            except asyncio.CancelledError:
+                await asyncio.sleep(1)  # what has come is brought to disk
+                kept.append(endpoint)
+                raise
+            return answer
+
+        walks = [asyncio.create_task(world.chain.walk("model.bin", world.ask, use)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert world.chain.busiest() == a
+        assert world.chain.move(a, 1, "is slow") == 1
+        await asyncio.sleep(0.1)
+        assert world.chain.gives(a) == 2
+        assert world.chain.move(a, None, "is slow") == 2
+        assert world.chain.move(a, None, "is slow") == 0
+        assert await asyncio.gather(*walks) == ["ok from b"] * 3
+        assert kept == [a] * 3
+        assert (world.chain.gives(a), world.chain.gives(b), world.chain.busiest()) == (0, 0, None)
+        assert [attempt.fault for attempt in world.chain.attempts] == ["CRAWLING", None] + ["CRAWLING"] * 2 + [None] * 2
+
+    virtually(story)
+
+
+def test_an_own_time_out_is_none_of_the_chain() -> None:
+    """A time-out that is raised while bytes are taken in is not taken for the word to go on elsewhere."""
+
+    async def story() -> None:
+        world = World({"a": [Says()]})
+
+        async def use(endpoint: Endpoint, answer: str) -> str:
+            raise TimeoutError(answer)
+
+        with pytest.raises(TimeoutError, match="ok from a"):
+            await world.chain.walk("model.bin", world.ask, use)
+
+    virtually(story)

@@ -470,6 +470,16 @@ class TestFaults:
         with pytest.raises(wanted):
             ask(fault, timeout=0.3)
 
+    def test_a_late_handshake(self) -> None:
+        """TLS that comes late is a time-out for whoever does not wait, and no fault for whoever does."""
+        with FakeHub([modelscope_repo()], [faults.LateHandshake(0.3)]) as hub:
+            with pytest.raises(httpx.ConnectTimeout):
+                fetch(hub, BODY, timeout=0.1)
+            assert fetch(hub, BODY).content == DATA
+            one = hub.log.connections[-1]
+        assert one.stood_s is not None
+        assert one.stood_s - one.opened_s >= 0.3
+
     @pytest.mark.parametrize(
         ("path", "key"),
         [(LISTING, "Path"), ("/api/models/org/name/tree/main?recursive=true", "path")],

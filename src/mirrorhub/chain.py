@@ -274,9 +274,12 @@ class Chain:
 
     def move(self, endpoint: Endpoint, count: int | None, why: str) -> int:
         """Let bodies that an endpoint is giving go on elsewhere, all or so many; return how many."""
-        bodies = list(self._standing[endpoint].bodies)[-count if count else None :]
+        standing = self._standing[endpoint]
+        bodies = list(standing.bodies)[-count if count else None :]
         now = asyncio.get_running_loop().time()
         for body in bodies:
+            # Told once: it may take a while to bring to disk what has come, and a deadline that is over stays as it is.
+            del standing.bodies[body]
             body.reschedule(now)
         log.info("%s %s: %d bodies go on elsewhere", endpoint, why, len(bodies))
         return len(bodies)
@@ -396,7 +399,7 @@ class Chain:
                 try:
                     yield
                 finally:
-                    del bodies[body]
+                    bodies.pop(body, None)
         except TimeoutError:
             if not body.expired():
                 raise

@@ -34,6 +34,8 @@ class Contacts:
         if endpoint not in self._contacts:
             credentials = self._credentials(endpoint)
             contact = Contact(endpoint, self._client, self._timeouts(endpoint), credentials, self._chain.heard)
+            # A package index is asked by the user's installer, over connections of its own.
+            contact.multiplexes = endpoint.hub != "wheel"
             self._contacts[endpoint] = contact
         contact = self._contacts[endpoint]
         contact.timeouts = self._timeouts(endpoint)

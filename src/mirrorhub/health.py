@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 AVOIDED_S = 600.0
 """An endpoint that was silent or refused is asked after the others for so long."""
 KEPT_S = 30 * 86_400.0
+LONGEST_S = 600.0
+"""Connecting never takes longer."""
 MAX_ENTRIES = 500
 MAX_BYTES = 1 << 20
 
@@ -109,7 +111,9 @@ def _memory(row: object) -> Memory | None:
     values = {field.name: row.get(field.name, field.default) for field in fields(Memory)}
     if any(type(values[field.name]) is not type(field.default) for field in fields(Memory)):
         return None
-    return Memory(**values)
+    memory = Memory(**values)
+    # JSON as Python reads it knows NaN and Infinity, too.
+    return memory if 0 <= memory.connect_s < LONGEST_S else None
 
 
 def _write(path: Path, rows: Mapping[str, object]) -> None:

@@ -391,7 +391,8 @@ class Intake:
     def _in_memory(self) -> bool:
         """Whether the file is so small that all of it is gathered before anything is written."""
         return (
-            not self._partial.runs
+            self._whole is not None
+            and not self._partial.runs
             and self._suspect is None
             and len(self._open) == 1
             and (self._hasher is not None or self._entry.digest is None)

@@ -83,7 +83,8 @@ class Contact:
         reached: Called when the connection for a request stands, with the seconds that it took.
         takes_range: Whether a Range header is answered with the slice; None before it was tried.
         multiplexes: False once it, or its data host, has answered over HTTP/1.1: more lanes would be no lanes there.
-        connect_s: How long connecting to whoever gives the bytes took.
+        connect_s: How long connecting to whoever gives the bytes takes, as far as is known.
+        took_s: The longest that it took in this call; 0.0 where nothing had to be connected.
         stands: A connection has stood in this call.
         answered: It has answered in this call.
         data_origins: Whom it redirected to last, for small files and for large ones; itself where it did not.
@@ -98,6 +99,7 @@ class Contact:
     takes_range: bool | None = None
     multiplexes: bool = True
     connect_s: float = 0.0
+    took_s: float = 0.0
     stands: bool = False
     answered: bool = False
     data_origins: dict[bool, str] = field(default_factory=dict)
@@ -119,14 +121,19 @@ class Contact:
 
         def connected(connect_s: float) -> None:
             beat.connected()
-            self.stands = True
             self.reached(self.endpoint, connect_s)
+            self.stands = True
 
         return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane)
 
     def moved(self, url: str) -> str:
         """Return where the bytes of this address were last; a signed address may be used for all of a file's pieces."""
         return self._moved.get(url, url)
+
+    def took(self, connect_s: float) -> None:
+        """Note how long connecting took."""
+        self.took_s = max(self.took_s, connect_s)
+        self.connect_s = max(self.connect_s, connect_s)
 
     def forget_move(self, url: str) -> None:
         """Ask the endpoint itself next time."""
@@ -135,7 +142,7 @@ class Contact:
     def learn(self, url: str, stream: Stream, size: int | None) -> None:
         """Remember who answered, and how."""
         self.multiplexes = self.multiplexes and stream.multiplexed
-        self.connect_s = max(self.connect_s, stream.connect_s)
+        self.took(stream.connect_s)
         origin = origin_of(stream.url)
         self.data_origins[_is_large(size)] = origin
         if _is_large(size) and origin != self.origin and stream.status in (200, 206):
@@ -186,6 +193,8 @@ class Lane:
         stream = await self.contact.client.open(self.contact.ask(url, beat))
         try:
             answer = Answer(stream.status, stream.headers, await stream.read(MAX_LISTING), stream.url)
+            if origin_of(stream.url) == self.contact.origin:
+                self.contact.multiplexes = self.contact.multiplexes and stream.multiplexed
         finally:
             await stream.aclose()
         # Only now: a listing that drips is a silent endpoint, beside which another one is started.
@@ -237,7 +246,12 @@ class Lane:
 
     async def _open(self, url: str, span: Span, size: int | None, beat: Beat) -> Stream:
         address = self.contact.moved(url)
-        stream = await self._send(address, span, size, beat)
+        try:
+            stream = await self._send(address, span, size, beat)
+        except Failure:
+            # The endpoint may know another data host.
+            self.contact.forget_move(url)
+            raise
         if address != url and stream.status >= 400:
             # A signed address lives for some minutes: the endpoint gives the next one.
             await stream.aclose()

@@ -70,6 +70,7 @@ class Lanes:
         self._lanes: dict[Endpoint, list[Lane]] = {}
         self.rate = 0.0
         self._reasons: dict[Endpoint, str] = {}
+        self._in_vain: dict[Endpoint, list[Lane]] = {}
         self._timers: list[asyncio.TimerHandle] = []
 
     @property
@@ -137,35 +138,42 @@ class Lanes:
         for endpoint in self._chain.preferred("pull"):
             contact = self.lane(endpoint).contact
             if contact.relays(None):
-                self.widen(endpoint, lanes_for(contact.connect_s, self._expected), "")
+                count = lanes_for(contact.connect_s, self._expected)
+                self.widen(endpoint, count, _takes(contact.connect_s), early=False)
                 self._connect(self._lanes[endpoint])
 
     def decide(self, size: int) -> None:
         """Decide on the number of lanes, before the first body is asked for, by what there is to bring."""
+        self._expected = size
         for endpoint in self._chain.preferred("pull"):
             connect_s = self.lane(endpoint).contact.connect_s
             if (count := lanes_for(connect_s, size)) > 1:
                 reason = f"connecting took {connect_s:.2f} s, and there are {size / 1e6:.1f} MB to bring"
                 self.widen(endpoint, count, reason)
 
-    def widen(self, endpoint: Endpoint, count: int, reason: str) -> None:
-        """Have so many lanes, and connect those that are new."""
+    def widen(self, endpoint: Endpoint, count: int, reason: str, *, early: bool = True) -> None:
+        """Have so many lanes, and connect those that are new, early or with their first bodies."""
         lanes = self._lanes[endpoint]
         contact = lanes[0].contact
         if not contact.multiplexes:
             return
-        self._reasons[endpoint] = reason or self._reasons.get(endpoint, "")
+        self._reasons[endpoint] = reason
         new = [Lane(contact, number) for number in range(len(lanes), count)]
         lanes += new
-        self._connect(new)
+        if early:
+            self._connect(new)
 
     def narrow(self, endpoint: Endpoint, count: int) -> None:
         """Use only so many lanes from now on; what is under way on the others ends there."""
-        del self._lanes[endpoint][count:]
+        lanes = self._lanes[endpoint]
+        self._reasons[endpoint] = f"{len(lanes)} were tried, and gave no more than {count}"
+        self._in_vain.setdefault(endpoint, []).extend(lanes[count:])
+        del lanes[count:]
 
     def reports(self) -> tuple[LanesReport, ...]:
         """Say how many lanes each endpoint's bytes came over."""
-        used = {endpoint: sum(lane.used for lane in lanes) for endpoint, lanes in self._lanes.items()}
+        every = {endpoint: lanes + self._in_vain.get(endpoint, []) for endpoint, lanes in self._lanes.items()}
+        used = {endpoint: len({lane.number for lane in lanes if lane.used}) for endpoint, lanes in every.items()}
         return tuple(
             LanesReport(str(endpoint), count, self._reasons.get(endpoint, "") if count > 1 else "")
             for endpoint, count in used.items()
@@ -192,9 +200,11 @@ class Lanes:
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
         """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
         contact = self.contacts.contact(endpoint)
-        contact.connect_s = max(contact.connect_s, connect_s)
+        contact.took(connect_s)
         if self.count(endpoint) == 1 and "pull" in endpoint.can and not contact.relays(None):
-            self.widen(endpoint, lanes_for(contact.connect_s, self._expected), "")
+            # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
+            early = not contact.stands
+            self.widen(endpoint, lanes_for(contact.connect_s, self._expected), _takes(contact.connect_s), early=early)
 
     def _late(self, contact: Contact) -> None:
         if not contact.stands:
@@ -211,16 +221,23 @@ class Lanes:
 
     def _remember(self, contact: Contact) -> None:
         known, elsewhere = self._health.recall(contact.endpoint), contact.data_origins
+        # As it was now, where it was measured: a line that was bad once would be taken for far for ever. A data host is
+        # connected to early, and not measured then.
+        now_s = 0.0 if contact.relays(None) else contact.took_s
         small, large = (elsewhere.get(size, "") for size in (False, True))
         if self._chain.is_avoided(contact.endpoint):
             self._health.failed(contact.endpoint)
         elif contact.answered:
             memory = replace(
                 known,
-                connect_s=contact.connect_s,
+                connect_s=now_s or contact.connect_s,
                 small_from=small if small != contact.origin else "",
                 large_from=large if large != contact.origin else "",
                 takes_range=bool(contact.takes_range),
                 failed_at=0.0,
             )
             self._health.learn(contact.endpoint, memory)
+
+
+def _takes(connect_s: float) -> str:
+    return f"connecting takes {connect_s:.2f} s or more"

@@ -53,7 +53,7 @@ class Meter:
 
     def sample(self, now: float, received: int) -> None:
         """Note how many bytes there are by now."""
-        if self.first_at is None and received > (self.samples[0][1] if self.samples else 0):
+        if self.first_at is None and self.samples and received > self.samples[0][1]:
             self.first_at = now
         self.samples.append((now, received))
         while now - self.samples[0][0] > WINDOW_S:
@@ -169,7 +169,9 @@ class Pace:
             self._next_trial_at = now + WINDOW_S
             return
         log.info("%s gives %.0f kB/s; %s is tried", endpoint, rate / 1e3, other)
+        # From what it has given so far: the trial's first bytes may be there before the next look.
         self._meters[other] = Meter()
+        self._meters[other].sample(now, dict(self._chain.received())[other])
         self._trial = Trial(now, rate, endpoint)
 
     def _judge(self, trial: Trial, now: float) -> None:

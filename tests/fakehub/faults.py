@@ -1,6 +1,6 @@
 """What can go wrong, as data. Where and how often is said by a Rule around it (rules.py).
 
-  the connection   NoConnect RefuseConnection HangOnAccept
+  the connection   NoConnect RefuseConnection HangOnAccept LateHandshake
   the answer       Status Html NotJson Redirect RedirectLoop RedirectDowngrade RangeIgnored RangeRefused Range200
   the listing      NoSizes NoDigests BadListing HugeListing
   the bytes        Alter Truncate OverLong EndlessBody WrongContentRange NoContentLength GzipBody
@@ -53,6 +53,13 @@ class RefuseConnection(ConnectionFault):
 @dataclass(frozen=True, slots=True)
 class HangOnAccept(ConnectionFault):
     """TCP connects, TLS never answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LateHandshake(ConnectionFault):
+    """TCP connects, and TLS answers so much later: what a far line looks like to whoever connects. Not for memory."""
+
+    delay_s: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)

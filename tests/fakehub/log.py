@@ -23,13 +23,14 @@ _SECRET_QUERIES = ("token", "access_token")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRecord:
-    """One connection. Times are in seconds since the log began; `alpn` is None until TLS is agreed."""
+    """One connection. Times are in seconds since the log began; `alpn` is None until TLS is agreed, at `stood_s`."""
 
     id: int
     opened_s: float
     http: str | None = None
     alpn: str | None = None
     sni: str | None = None
+    stood_s: float | None = None
     closed_s: float | None = None
     max_streams: int = 0
 
@@ -189,7 +190,7 @@ class Log:
 
     def agree(self, id: int, *, http: str, alpn: str | None, sni: str | None) -> None:
         """Note what was agreed for a connection."""
-        self._change_connection(id, http=http, alpn=alpn, sni=sni)
+        self._change_connection(id, http=http, alpn=alpn, sni=sni, stood_s=self._now())
 
     def count_streams(self, id: int, streams: int) -> None:
         """Note how many streams are open on a connection now."""

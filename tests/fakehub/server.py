@@ -22,7 +22,7 @@ from typing import Self
 from tests.fakehub import certs
 from tests.fakehub.backend import Backend
 from tests.fakehub.certs import CertKind
-from tests.fakehub.faults import HangOnAccept, NoConnect, RefuseConnection
+from tests.fakehub.faults import HangOnAccept, LateHandshake, NoConnect, RefuseConnection
 from tests.fakehub.h1server import H1Connection
 from tests.fakehub.h2server import H2Connection
 from tests.fakehub.log import Log
@@ -232,10 +232,14 @@ class _Listener:
             task.add_done_callback(functools.partial(self._part, sock, id))
 
     async def _welcome(self, sock: socket.socket, id: int) -> None:
-        if fault := self._backend.plan.take_connection():
-            await _mistreat(sock, fault)
-        else:
-            await self._serve(sock, id)
+        match self._backend.plan.take_connection():
+            case None:
+                await self._serve(sock, id)
+            case LateHandshake(delay_s):
+                await asyncio.sleep(delay_s)
+                await self._serve(sock, id)
+            case fault:
+                await _mistreat(sock, fault)
 
     def _part(self, sock: socket.socket, id: int, task: asyncio.Task[None]) -> None:
         """Clean up in a callback: a task that is cancelled before its first step never reaches its own finally."""

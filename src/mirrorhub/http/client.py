@@ -213,8 +213,8 @@ class Client:
 
     def connect_early(self, ask: Ask) -> None:
         """Begin to open the connection that a request would go over. What fails shows at the request."""
-        if isinstance(self._transport, Connecting):
-            request = _request(ask, _parsed(ask.url), {}, ask.lane)
+        if isinstance(self._transport, Connecting) and (url := _find_url(ask.url)) is not None:
+            request = _request(ask, url, {}, ask.lane)
             task = asyncio.ensure_future(self._transport.connect(request))
             self._early.add(task)
             task.add_done_callback(self._early.discard)
@@ -277,10 +277,19 @@ async def _identity(stream: Stream) -> Stream:
 
 
 def _parsed(address: str) -> httpx.URL:
+    url = _find_url(address)
+    if url is None:
+        raise Failure(Fault.NOT_A_HUB, f"{redact(address)[:200]!r} is no address")
+    return url
+
+
+def _find_url(address: str) -> httpx.URL | None:
     try:
-        return httpx.URL(address)
+        url = httpx.URL(address)
+        named = bool(url.host)  # a host name that nobody can have shows only when it is read
     except (httpx.InvalidURL, ValueError):
-        raise Failure(Fault.NOT_A_HUB, f"{redact(address)[:200]!r} is no address") from None
+        return None
+    return url if named else None
 
 
 def _target(url: httpx.URL, location: str) -> httpx.URL:

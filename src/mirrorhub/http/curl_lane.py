@@ -157,6 +157,8 @@ class CurlLane:
         if self.ended:
             return
         self._limit()
+        # curl_cffi moves libcurl also by its own clock, past us: what is on its way by now must not be sent once more.
+        self._multi.drain()
         # libcurl itself would let one waiting transfer go for each that ends.
         for transfer in list(self.transfers):
             if not transfer.connected:

@@ -1,0 +1,62 @@
+"""The bytes of one file, in pieces of whatever size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import pytest
+
+from mirrorhub import Endpoint
+from mirrorhub.chain import Chain
+from mirrorhub.config import Patience
+from mirrorhub.intake import Intake
+from mirrorhub.models import FileEntry
+from mirrorhub.partials import PartialPool
+from mirrorhub.progress import FileProgress
+from mirrorhub.spans import PIECE, Span
+
+P = ParamSpec("P")
+T = TypeVar("T")
+DATA = bytes(range(256)) * 8192
+ENDPOINT = Endpoint("https://hub.test")
+
+
+@dataclass
+class Part:
+    """A body that comes at once."""
+
+    span: Span
+    host: str = "hub.test"
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield DATA[self.span.start : self.span.end]
+
+    async def aclose(self) -> None: ...
+
+
+async def at_once(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do it here and now."""
+    return work(*args, **kwargs)
+
+
+@pytest.mark.parametrize("length", [PIECE // 4, PIECE // 2, PIECE, 4 * PIECE])
+def test_one_piece_after_the_other(length: int, tmp_path: Path) -> None:
+    """A large file is whole when its pieces have come one by one, each before the next was asked for."""
+    entry = FileEntry("model.bin", len(DATA), sha256(DATA).hexdigest())
+    pool = PartialPool(tmp_path)
+    pool.prepare()
+
+    async def run() -> Path:
+        intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), at_once)
+        assert await intake.begin() is None
+        while (piece := intake.next_piece(length)) is not None:
+            await intake.take(piece, ENDPOINT, Part(Span(piece.start, piece.end)))
+        assert not intake.lacks_bytes
+        return await intake.settle()
+
+    assert asyncio.run(run()).read_bytes() == DATA
