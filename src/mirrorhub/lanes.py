@@ -26,9 +26,11 @@ STREAMS = 128
 """Requests that are under way on one lane at most."""
 FAR_S = 0.15
 """An endpoint is far when TCP and TLS, two round trips or three, take longer."""
-NEAR_ROOM, FAR_ROOM = 8 << 20, 16 << 20
-"""Bytes of bodies that are open to begin with, near an endpoint and far from it, where a line holds some itself."""
-FAR_PIECE = PIECE // 2
+NEAR_ROOM, FAR_ROOM = 8 << 20, 12 << 20
+"""Bytes of bodies that are open to begin with, near an endpoint and far from it, where a line holds some itself.
+
+More would only fill the queue before a far line until it drops what it cannot hold."""
+FAR_PIECE = PIECE // 4
 FAST_PIECE, FAST_RATE = 4 << 20, 40 << 20
 """Bytes to ask for at a time where so many come in a second."""
 LANE_SIZE = 1 << 20

@@ -40,8 +40,8 @@ FAST = 64 << 20
 """Bytes per second at which more lanes would only cost."""
 PAYS = 1.25
 """More lanes stay if they bring so many times as much."""
-AHEAD_S = 1.0
-"""Bodies are open for what comes in so long, within the limits of memory."""
+AHEAD_S = 0.25
+"""Bodies are open for what comes in so long, or while a far endpoint is connected to, within the limits of memory."""
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ class Pace:
             self._decide(endpoint, now)
 
     def _decide(self, endpoint: Endpoint, now: float) -> None:
-        self._make_room(self._meters[endpoint].rate)
+        self._make_room(endpoint)
         if self._trial is not None:
             self._judge(self._trial, now)
         elif self._widening is not None:
@@ -142,9 +142,12 @@ class Pace:
         elif self._may_gain(endpoint, now):
             self._try_lanes(endpoint, now)
 
-    def _make_room(self, rate: float) -> None:
+    def _make_room(self, endpoint: Endpoint) -> None:
+        """Let what is asked for be twice what is on its way: connecting takes two round trips."""
+        rate = self._meters[endpoint].rate
+        ahead_s = max(AHEAD_S, self._lanes.lane(endpoint).contact.connect_s)
         self._lanes.rate = max(self._lanes.rate, rate)
-        self._budget.widen(self._lanes.streams, max(self._lanes.room, int(rate * AHEAD_S)))
+        self._budget.widen(self._lanes.streams, max(self._lanes.room, int(rate * ahead_s)))
 
     def _will_last(self, rate: float) -> bool:
         return self._left() > rate * LONG_S

@@ -66,8 +66,7 @@ class CurlLane:
         self._slots = asyncio.Semaphore(STREAMS)
         self._file = asyncio.Lock()
         self._greeting = greeting
-        # A server tells all its connections the same limit: who has answered on another lane is known here.
-        self._open = greeting.http2 is not None and not greeting.refused
+        self._open = self._is_known
         self._used = False
         self._spare: list[Curl] = []
         self._multi = CurlMulti(self._moved)
@@ -113,6 +112,9 @@ class CurlLane:
         if self.ended:  # while this one waited
             self._slots.release()
             raise transport_error(httpx.ReadError, CarrierError("other", CLOSED), request)
+        if not self._open and self._is_known:  # by an answer on another lane, since this one was made
+            self._open = True
+            self._limit()
         transfer = CurlTransfer(self, request, len(body))
         try:
             transfer.start(self._spare.pop() if self._spare else Curl(), lines, body)
@@ -120,6 +122,11 @@ class CurlLane:
         except BaseException:
             transfer.end()
             raise
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether the server's stream limit is: it tells all its connections the same one."""
+        return self._greeting.http2 is not None and not self._greeting.refused
 
     def add(self, transfer: CurlTransfer, curl: Curl) -> asyncio.Future[None]:
         """Hand a transfer's handle to libcurl; the future ends with it."""
