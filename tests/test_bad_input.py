@@ -107,9 +107,20 @@ LYING: list[tuple[Fault, str]] = [
     (Rule(RedirectLoop(), "listing"), "redirected more than 5 times"),
     (Rule(RedirectDowngrade(), "listing"), "from https to http"),
     (Rule(Redirect("ftp://a.test/x"), "listing"), "neither http nor https"),
-    (Rule(GzipBody(), "listing"), "encoded as 'gzip'"),
+    (Rule(GzipBody("br"), "listing"), "encoded as 'br'"),
+    (Rule(GzipBody(keep=20), "listing"), "ended too early"),
+    (Rule(GzipBody(garble=True), "listing"), "calls itself gzip and is not"),
     (Rule(EndlessBody(), "listing"), "not read further"),
 ]
+
+
+@pytest.mark.parametrize("hub_name", HUBS)
+def test_a_compressed_listing(carrier: str, hub_name: str) -> None:
+    """A listing may come compressed; it was asked for so."""
+    with FakeHub(repos(), [Rule(GzipBody(), "listing"), Rule(GzipBody(), "revision")]) as hub:
+        assert fetch("org/name", hub=hub_name, endpoints=hub.url).verified
+        listing = hub.log.requests()[0]
+        assert listing.headers["accept-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize(("fault", "words"), LYING, ids=[str(fault)[:40] for fault, _ in LYING])

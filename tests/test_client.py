@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Literal, cast
 
 import pytest
@@ -11,9 +14,10 @@ from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.carrier import build_carrier
 from mirrorhub.http.client import Ask, Client, Timeouts, retry_after_s
 from mirrorhub.http.origin import Route
+from mirrorhub.http.packed import unpacked
 from mirrorhub.http.redact import redact
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.faults import RstStream
+from tests.fakehub.faults import GzipBody, RstStream
 from tests.fakehub.repo import sample_bytes
 
 PATH = "/api/v1/models/org/name/repo?Revision=master&FilePath=big.bin"
@@ -60,6 +64,37 @@ def test_what_is_no_address(url: str) -> None:
 
     with pytest.raises(Failure):
         asyncio.run(open_it())
+
+
+def test_an_answer_that_unpacks_to_too_much(carrier: str) -> None:
+    """Of a compressed answer no more is unpacked than may be read."""
+
+    async def read(hub: FakeHub) -> None:
+        client = Client(build_carrier(cast("Literal['curl', 'httpx']", carrier), Route(ca_file=str(hub.ca_file))))
+        try:
+            stream = await client.open(replace(ask(hub.url + PATH), packed=True))
+            with pytest.raises(Failure, match="more than 1,000,000 bytes"):
+                await stream.read(1_000_000)
+            await stream.aclose()
+        finally:
+            await client.aclose()
+
+    with FakeHub([Repo("modelscope", "org/name", {"big.bin": bytes(20_000_000)})], [GzipBody()]) as hub:
+        asyncio.run(read(hub))
+
+
+def test_unpacking_goes_block_by_block() -> None:
+    """However much a chunk stands for, it is never unpacked at once; what follows the end is not looked at."""
+
+    async def packed() -> AsyncIterator[bytes]:
+        yield gzip.compress(bytes(5_000_000)) + b"and more"
+
+    async def blocks() -> list[int]:
+        return [len(block) async for block in unpacked(packed())]
+
+    sizes = asyncio.run(blocks())
+    assert sum(sizes) == 5_000_000
+    assert max(sizes) <= 256 << 10
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ ORDER = (
     "endpoints chain diagnosis",
     "http.origin http.causes http.request http.head",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
-    "http.plain http.carrier http.route http.client",
+    "http.plain http.carrier http.route http.packed http.client",
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts lanes",
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",

@@ -2,10 +2,10 @@
 
     python -m benchmarks.speed [--quick] [--only far,near] [--json FILE] [--page docs/results]
 
-Every client meets the same nginx over the same line, turn and turn about, each run in a process of its own with an empty
-cache. Needs nginx, and for lines of a round trip root and iproute2 (and gcc, where the kernel has no netem); what cannot
-be run here is left out, and said. `--page` writes the results page from what was measured, or with `--from FILE` from
-an earlier run's JSON.
+Every client meets the same nginx over the same line, turn and turn about, each run in a process of its own with an
+empty cache; what is compared is the time of the whole process. Needs nginx, and for lines of a round trip root and
+iproute2 (and gcc, where the kernel has no netem); what cannot be run here is left out, and said. `--page` writes the
+results page from what was measured, or with `--from FILE` from earlier runs' JSON, later ones first.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="how often, whatever the scenario says")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--page", type=Path, metavar="FOLDER", help="write the results page and its plots")
-    parser.add_argument("--from", dest="earlier", type=Path, metavar="FILE", help="measure nothing: read this instead")
+    parser.add_argument(
+        "--from", dest="earlier", type=Path, nargs="+", metavar="FILE", help="measure nothing: read this"
+    )
     arguments = parser.parse_args()
     if arguments.earlier:
-        told = json.loads(arguments.earlier.read_text())
+        told = results.joined(json.loads(path.read_text()) for path in arguments.earlier)
     else:
         told = results.told(summaries(chosen(arguments)), quick=arguments.quick)
     if arguments.json:

@@ -1,4 +1,4 @@
-"""How each client is run: in a process of its own, with an empty cache and home, and nothing else in its environment."""
+"""How each client is run: in a process of its own, with an empty cache and home, and a bare environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.lines import CLIENT
+from benchmarks.speed.lines import CLIENT, inside
 
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -57,7 +57,7 @@ class Run:
 
     Attributes:
         client: Who ran.
-        seconds: The call's own time; of a command, the process's.
+        seconds: From the start of the process until everything was there.
         figures: Whatever else was measured.
         failure: Why it counts as failed; empty where it went well.
     """
@@ -170,7 +170,7 @@ def _environment(job: Job, home: Path) -> dict[str, str]:
 
 
 def _inside(job: Job) -> list[str]:
-    return ["ip", "netns", "exec", CLIENT] if job.on_line else []
+    return inside(CLIENT) if job.on_line else []
 
 
 def _curl(job: Job, home: Path) -> list[str]:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
 
-CLIENT = "mirrorhub-bench"
+CLIENT = f"mirrorhub-{os.getpid()}"
 """The namespace that every client runs in."""
 SETTINGS = ("net.ipv4.tcp_no_metrics_save=1", "net.ipv4.ip_nonlocal_bind=1")
 """No run learns from the one before it; a server may listen before its line is up."""
@@ -57,7 +57,7 @@ class Place:
     @property
     def enter(self) -> list[str]:
         """The words before a command that is to run there."""
-        return ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        return inside(self.namespace) if self.namespace else []
 
 
 LOOPBACK = Place("127.0.0.1", None)
@@ -76,12 +76,12 @@ def why_not() -> str | None:
 @cache
 def has_netem() -> bool:
     """Whether the kernel can delay packets itself."""
-    trial = "mirrorhub-netem"
+    trial = f"{CLIENT}-netem"
     if subprocess.run(["ip", "netns", "add", trial], capture_output=True).returncode:
         return False
     try:
         words = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
-        return subprocess.run(["ip", "netns", "exec", trial, *words], capture_output=True).returncode == 0
+        return subprocess.run([*inside(trial), *words], capture_output=True).returncode == 0
     except FileNotFoundError:
         return False
     finally:
@@ -115,7 +115,7 @@ def joined(number: int, line: Line, seed: int) -> Iterator[None]:
         try:
             yield
         finally:
-            subprocess.run([*_inside(CLIENT), "ip", "link", "delete", f"line{number}"], check=True)
+            subprocess.run([*inside(CLIENT), "ip", "link", "delete", f"line{number}"], check=True)
         return
     quality = [line.round_trip_s * 500, line.megabits, line.loss, line.queue_s * 1000, seed]
     words = [str(_link_program()), CLIENT, f"{CLIENT}-{number}", str(number), *map(str, quality)]
@@ -138,7 +138,7 @@ def _join_by_netem(number: int, line: Line) -> None:
     delay = ["delay", f"{line.round_trip_s * 500}ms", "limit", str(packets), "loss", f"{line.loss * 100}%"]
     rate = ["rate", f"{line.megabits}mbit"] if line.megabits else []
     for namespace, device, last in ((CLIENT, near, 1), (server, "line", 2)):
-        inside = _inside(namespace)
+        inside = inside(namespace)
         for words in (
             ["ip", "address", "add", f"10.78.{number}.{last}/24", "dev", device],
             ["ip", "link", "set", device, "up"],
@@ -156,16 +156,15 @@ def _link_program() -> Path:
 
 @contextlib.contextmanager
 def _namespace(name: str) -> Iterator[str]:
-    # One of this name is left over from a run that was killed.
-    subprocess.run(["ip", "netns", "delete", name], capture_output=True)
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         for words in (["ip", "link", "set", "lo", "up"], ["sysctl", "-qw", *SETTINGS]):
-            subprocess.run([*_inside(name), *words], check=True)
+            subprocess.run([*inside(name), *words], check=True)
         yield name
     finally:
         subprocess.run(["ip", "netns", "delete", name], check=True)
 
 
-def _inside(namespace: str) -> list[str]:
+def inside(namespace: str) -> list[str]:
+    """Return the words before a command that is to run in a namespace."""
     return ["ip", "netns", "exec", namespace]

@@ -39,6 +39,7 @@ http {{
     sendfile on; tcp_nodelay on; keepalive_requests 1000000; etag off; open_file_cache max=30000;
     ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;
     default_type application/octet-stream;
+    gzip on; gzip_types application/json;
     server {{
         listen {address}:{data_port} ssl http2 backlog=4096;
         root {files};

@@ -190,7 +190,7 @@ class Lane:
         Raises:
             Failure: No answer came.
         """
-        stream = await self.contact.client.open(self.contact.ask(url, beat))
+        stream = await self.contact.client.open(replace(self.contact.ask(url, beat), packed=True))
         try:
             answer = Answer(stream.status, stream.headers, await stream.read(MAX_LISTING), stream.url)
             if origin_of(stream.url) == self.contact.origin:

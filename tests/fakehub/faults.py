@@ -351,8 +351,14 @@ class NoContentLength(Fault):
 
 @dataclass(frozen=True, slots=True)
 class GzipBody(Fault):
-    """A body compressed although nobody, or even `identity`, was asked for; a proxy that does this ignores Range."""
+    """A body compressed although nobody, or even `identity`, was asked for; a proxy that does this ignores Range.
 
+    It calls itself `encoding`; only the first `keep` bytes of it come, where that is said, or all of it garbled.
+    """
+
+    encoding: str = "gzip"
+    keep: int | None = None
+    garble: bool = False
     kinds: ClassVar[frozenset[Kind]] = BODY
 
     def before(self, request: Request) -> Request:
@@ -363,7 +369,8 @@ class GzipBody(Fault):
         """Compress."""
         if response.status != 200:
             return response
-        return response.with_body(gzip.compress(response.read(), mtime=0)).with_header("content-encoding", "gzip")
+        packed = b"no gzip" if self.garble else gzip.compress(response.read(), mtime=0)[: self.keep]
+        return response.with_body(packed).with_header("content-encoding", self.encoding)
 
 
 @dataclass(frozen=True, slots=True)
