@@ -138,13 +138,12 @@ def _join_by_netem(number: int, line: Line) -> None:
     delay = ["delay", f"{line.round_trip_s * 500}ms", "limit", str(packets), "loss", f"{line.loss * 100}%"]
     rate = ["rate", f"{line.megabits}mbit"] if line.megabits else []
     for namespace, device, last in ((CLIENT, near, 1), (server, "line", 2)):
-        inside = inside(namespace)
         for words in (
             ["ip", "address", "add", f"10.78.{number}.{last}/24", "dev", device],
             ["ip", "link", "set", device, "up"],
             ["tc", "qdisc", "add", "dev", device, "root", "netem", *delay, *rate],
         ):
-            subprocess.run([*inside, *words], check=True)
+            subprocess.run([*inside(namespace), *words], check=True)
 
 
 @cache

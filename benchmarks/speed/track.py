@@ -127,8 +127,10 @@ def _laid(scenario: Scenario, content: Content, home: Path) -> Iterator[Track]:
         places: dict[Server, Place] = {}
         if scenario.lines:
             stack.enter_context(client_namespace())
-        for server in scenario.lines or {"main": None}:
-            places[server] = stack.enter_context(server_namespace(NUMBERS[server])) if scenario.lines else LOOPBACK
+        for server in scenario.lines:
+            places[server] = stack.enter_context(server_namespace(NUMBERS[server]))
+        if not places:
+            places["main"] = LOOPBACK
         certificates = origin.certify(home, [place.address for place in places.values()])
         origins = {
             server: stack.enter_context(
