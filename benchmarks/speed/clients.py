@@ -95,7 +95,7 @@ def versions() -> dict[str, str]:
 
 def _run_worker(client: str, job: Job, home: Path) -> Run:
     reading, writing = os.pipe()
-    told = {**asdict(job), "ca_file": "", "home": "", "answer": writing, "spawned": time.monotonic()}
+    told = {**asdict(job), "files": {}, "ca_file": "", "home": "", "answer": writing, "spawned": time.monotonic()}
     name = client.partition(" ")[0]
     command = [*_inside(job), sys.executable, str(WORKER), name, json.dumps(told, default=str)]
     with os.fdopen(reading) as answers:

@@ -36,7 +36,7 @@ http {{
     access_log {home}/access.log line;
     client_body_temp_path {home}/t1; proxy_temp_path {home}/t2; fastcgi_temp_path {home}/t3;
     uwsgi_temp_path {home}/t4; scgi_temp_path {home}/t5;
-    sendfile on; tcp_nodelay on; keepalive_requests 1000000; etag off; open_file_cache max=30000;
+    sendfile on; tcp_nodelay on; keepalive_requests 1000000; etag off;
     ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;
     default_type application/octet-stream;
     gzip on; gzip_types application/json;

@@ -20,7 +20,7 @@ from mirrorhub.http.causes import CLOSED, CarrierError, transport_error, unseen
 from mirrorhub.http.curl_causes import refused
 from mirrorhub.http.curl_multi import CurlMulti, disown, expect_no_end
 from mirrorhub.http.curl_silence import Heard
-from mirrorhub.http.curl_transfer import CurlTransfer
+from mirrorhub.http.curl_transfer import CurlTransfer, Likeness
 from mirrorhub.http.origin import Origin, Route
 from mirrorhub.http.request import CONNECT_ONLY, timeouts_of
 
@@ -68,7 +68,7 @@ class CurlLane:
         self._greeting = greeting
         self._open = self._is_known
         self._used = False
-        self._spare: list[Curl] = []
+        self._spare: list[tuple[Curl, Likeness]] = []
         self._multi = CurlMulti(self._moved)
         self._limit()
         self._keeper = self.loop.create_task(self._keep(), name=f"mirrorhub lane {origin}")
@@ -117,7 +117,8 @@ class CurlLane:
             self._limit()
         transfer = CurlTransfer(self, request, len(body))
         try:
-            transfer.start(self._spare.pop() if self._spare else Curl(), lines, body)
+            curl, likeness = self._spare.pop() if self._spare else (Curl(), None)
+            transfer.start(curl, likeness, lines, body)
             return await transfer.response()
         except BaseException:
             transfer.end()
@@ -146,8 +147,7 @@ class CurlLane:
             self._multi.remove_handle(curl)
         curl.clean_handles_and_buffers()
         if not self.ended and len(self._spare) < POOLED_HANDLES:
-            curl.reset()
-            self._spare.append(curl)
+            self._spare.append((curl, None if running else transfer.likeness))
         else:
             curl.close()
         self._slots.release()
@@ -191,7 +191,7 @@ class CurlLane:
 
     def disown(self) -> None:
         """Let go of what belongs to the process that this one was forked from."""
-        for curl in self._spare:
+        for curl, _ in self._spare:
             disown(curl)
         self._spare.clear()
         self.ended = True
@@ -251,6 +251,6 @@ class CurlLane:
     def _end(self) -> None:
         self.ended = True
         self._forget(self)
-        for curl in self._spare:
+        for curl, _ in self._spare:
             curl.close()
         self._spare.clear()

@@ -38,6 +38,9 @@ _TIMEOUTS: dict[str, tuple[type[httpx.TransportError], str]] = {
     "read": (httpx.ReadTimeout, "no byte from"),
 }
 
+Likeness = tuple[float | None] | None
+"""What plain requests of a lane differ in beside address and headers: the time-out of connecting. None for others."""
+
 
 class Carrying(Protocol):
     """The lane that carries a transfer, as far as the transfer knows it."""
@@ -90,11 +93,21 @@ class CurlTransfer(httpx.AsyncByteStream):
         self._received = 0
         self._extensions: dict[str, Any] = {}
 
-    def start(self, curl: Curl, lines: list[bytes], body: bytes) -> None:
-        """Set the request on a fresh handle and hand it to libcurl."""
+    @property
+    def likeness(self) -> Likeness:
+        """What a handle that has served this request is set up for; one that failed holds words about that."""
+        plain = self._request.method == "GET" and not self._body_size and CONNECT_ONLY not in self._request.extensions
+        return (self._timeouts.get("connect"),) if plain and self._error is None else None
+
+    def start(self, curl: Curl, served: Likeness, lines: list[bytes], body: bytes) -> None:
+        """Set the request on a handle and hand it to libcurl; one that `served` a request like this needs less."""
         self._curl = curl
+        alike = served is not None and served == self.likeness
+        if not alike:
+            curl.reset()
         set_request(curl, self._request, lines, body)
-        set_route(curl, self._lane.origin, self._lane.route, self._timeouts)
+        if not alike:
+            set_route(curl, self._lane.origin, self._lane.route, self._timeouts)
         if self._request.extensions.get(CONNECT_ONLY):
             stop_once_connected(curl)
         curl.setopt(CurlOpt.HEADERFUNCTION, self._on_header)
