@@ -26,7 +26,7 @@ ORDER = (
     "config",
     "hubs hubs.aliases hubs.listing",
     "endpoints chain diagnosis",
-    "http.origin http.causes http.request http.head",
+    "http.origin http.timing http.causes http.request http.head",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.client",
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts lanes",
