@@ -33,6 +33,7 @@ ORDER = (
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "recall resolver intake pace transfer snapshot",
+    "comparison rates flow visit bench",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",

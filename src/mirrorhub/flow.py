@@ -1,0 +1,211 @@
+"""How fast an endpoint's bytes come: pieces of files are asked for until enough has come, and thrown away.
+
+What was asked for is what counts: bytes that are under way cannot be called back. So pieces are small, no more of them
+are open than the line needs, and in the end no further ones are asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from mirrorhub.chain import UNREADABLE
+from mirrorhub.faults import Failure, Fault
+from mirrorhub.lane import Body, Lane
+from mirrorhub.models import FileEntry
+from mirrorhub.rates import Arrivals
+from mirrorhub.spans import Span
+
+NEAR_PIECE, FAR_PIECE = 256 << 10, 64 << 10
+"""Bytes to ask for at a time: over many lanes smaller ones, so that all lanes have something to give."""
+AHEAD = 2
+"""Pieces of each lane that are open to begin with."""
+ASKING_S = 5.0
+"""After so long nothing more is asked for: a slow line needs no more bytes to be known as one."""
+ENDING_S = 3.0
+"""After so long again, what was asked for and has not come is given up."""
+OPENING_S = 15.0
+"""How long the first byte may take, redirects included."""
+STRETCH_S = 0.05
+"""The shortest stretch of time that shows how much comes."""
+MAX_PIECES = 160
+"""Requests of one visit at most, however small the files are."""
+MIN_RATIO = 4
+"""Files of at least this part of the largest one's size are asked for."""
+
+
+class Allowance:
+    """How many bytes an endpoint may still be asked for."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.spent = 0
+
+    @property
+    def left(self) -> int:
+        """What may still be asked for."""
+        return max(0, self.limit - self.spent)
+
+    def spend(self, count: int) -> None:
+        """So many bytes were asked for, or came without having been."""
+        self.spent += count
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of a file that are asked for at a time, `size` of them."""
+
+    entry: FileEntry
+    span: Span
+    size: int
+
+
+def pieces_of(files: list[FileEntry], size: int) -> Iterator[Piece]:
+    """Cut files into pieces, over and over again."""
+    while True:
+        for entry in files:
+            whole = entry.size or 0
+            for start in range(0, whole, size):
+                end = min(start + size, whole)
+                yield Piece(entry, Span(start, end), end - start)
+
+
+def whole_pieces(entry: FileEntry) -> Iterator[Piece]:
+    """Ask for a whole file over and over again."""
+    while True:
+        yield Piece(entry, Span(), entry.size or 0)
+
+
+Opening = Callable[[Lane, Piece], Awaitable[Body]]
+
+
+@dataclass(slots=True)
+class Flow:
+    """Bytes on their way from one endpoint, over one lane or more.
+
+    Attributes:
+        open: Asks for a piece.
+        allowance: What may be asked for.
+        arrivals: What came when.
+        failure: What went wrong first; from then on nothing more is asked for.
+        subject: The file that it went wrong at.
+        asked: Bytes that were asked for.
+        cut_short: The rate was still growing when no more could be asked for.
+        clock: Tells the time, in seconds.
+    """
+
+    open: Opening
+    allowance: Allowance
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    failure: Failure | None = None
+    subject: str = ""
+    asked: int = 0
+    cut_short: bool = False
+    clock: Callable[[], float] = time.monotonic
+
+    async def first(self, lane: Lane, piece: Piece) -> Body | None:
+        """Ask for one piece alone, to see how it is answered. The caller closes the body."""
+        self.spend(piece.size)
+        body: Body | None = None
+        with self._noting(piece):
+            try:
+                async with asyncio.timeout(OPENING_S):
+                    body = await self.open(lane, piece)
+            except TimeoutError:
+                raise Failure(Fault.READ_TIMEOUT, f"no answer within {OPENING_S:g} s") from None
+        return body
+
+    async def run(
+        self, body: Body, piece: Piece, lanes: list[Lane], more: Iterator[Piece], *, share: int, round_trip_s: float
+    ) -> None:
+        """Take in the first body and ask for more pieces, about `share` bytes in all; more while the rate grows."""
+        source = _Source(self, lanes, more, share, round_trip_s)
+        try:
+            async with asyncio.timeout(ASKING_S + ENDING_S), asyncio.TaskGroup() as group:
+                source.group = group
+                group.create_task(self._take(body, piece, source))
+        except TimeoutError:
+            pass  # what has come until then says enough
+
+    async def fetch(self, lane: Lane, piece: Piece, source: _Source) -> None:
+        """Ask for a piece and take it in."""
+        with self._noting(piece):
+            await self._take(await self.open(lane, piece), piece, source)
+
+    async def _take(self, body: Body, piece: Piece, source: _Source) -> None:
+        count = 0
+        with self._noting(piece):
+            try:
+                async for chunk in body:
+                    count += len(chunk)
+                    self.arrivals.add(self.clock(), len(chunk))
+                    if count > piece.size:
+                        raise Failure(Fault.LONG_BODY, f"gave more than the {piece.size:,} bytes that were asked for")
+                    source.fill()
+            finally:
+                await body.aclose()
+
+    def spend(self, count: int) -> None:
+        """Count bytes as asked for."""
+        self.asked += count
+        self.allowance.spend(count)
+
+    @contextmanager
+    def _noting(self, piece: Piece) -> Iterator[None]:
+        """Note the first failure, and at which file."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, Failure | UNREADABLE):
+                raise
+            if self.failure is None:
+                self.failure = failure_of(error)
+                self.subject = piece.entry.path
+
+
+def failure_of(error: Exception) -> Failure:
+    """Name what no rule foresaw."""
+    return error if isinstance(error, Failure) else Failure(Fault.NOT_A_HUB, f"an answer cannot be read: {error!r}")
+
+
+class _Source:
+    """Decides when the next piece is asked for."""
+
+    def __init__(self, flow: Flow, lanes: list[Lane], more: Iterator[Piece], share: int, round_trip_s: float) -> None:
+        self.group: asyncio.TaskGroup | None = None
+        self._flow = flow
+        self._lanes = lanes
+        self._more = more
+        self._share = share
+        self._round_trip_s = round_trip_s
+        self._ends_at = flow.clock() + ASKING_S
+        self._begun = len(lanes) * AHEAD * (FAR_PIECE if len(lanes) > 1 else NEAR_PIECE)
+        self._pieces = 1
+        self._exhausted = False
+
+    def fill(self) -> None:
+        """Ask for as many pieces as the line needs to be busy until their bytes come."""
+        while self.group is not None and self._wants_more():
+            piece = next(self._more, None)
+            if piece is None or piece.size > self._flow.allowance.left:
+                self._exhausted = True
+                self._flow.cut_short = self._flow.arrivals.is_growing(self._round_trip_s)
+                return
+            self._flow.spend(piece.size)
+            self._pieces += 1
+            lane = min(self._lanes, key=lambda lane: lane.load)
+            self.group.create_task(self._flow.fetch(lane, piece, self))
+
+    def _wants_more(self) -> bool:
+        flow, now = self._flow, self._flow.clock()
+        if self._exhausted or self._pieces >= MAX_PIECES or flow.failure is not None or now > self._ends_at:
+            return False
+        # Asked for now, a byte comes a round trip later; while the rate doubles with each, four times as many are due.
+        stretch_s = max(self._round_trip_s, STRETCH_S)
+        due = 4 * stretch_s * flow.arrivals.recent_rate(now, stretch_s)
+        if flow.asked - flow.arrivals.total >= max(self._begun, due):
+            return False
+        return flow.asked < self._share or flow.arrivals.is_growing(self._round_trip_s)
