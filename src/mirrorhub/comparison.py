@@ -6,15 +6,19 @@ their full rate, and the bytes themselves, each as the median over the rounds.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mirrorhub.lanes import lanes_for
 from mirrorhub.models import Endpoint, Repo
 
 T = TypeVar("T")
 Part = Callable[["Round"], float | None]
+FAR_TRIPS = 2
+"""Round trips that TCP and TLS 1.3 take together."""
 NOT_MEASURED = "not measured: the package installer fetches it, and it lists nothing"
 
 
@@ -51,9 +55,9 @@ class Round:
         file_s: Seconds from asking for a file to its first byte, with the way to another host where there is one.
         host: The host that the bytes came from.
         takes_range: A part of a file was given where a part was asked for.
-        bytes_per_s: The rate at which bytes came in the end.
+        round_trip_s: Seconds to that host and back.
+        bytes_per_s: The rate at which bytes came in the end, over one connection.
         startup_s: Seconds that were lost until they came at that rate.
-        lanes: Connections that the bytes came over.
         asked: Bytes that were asked for, the listing's included.
         still_growing: The rate was still growing when the last byte that may be asked for had come.
         reason: Why there is no rate, where nothing went wrong.
@@ -70,9 +74,9 @@ class Round:
     file_s: float | None = None
     host: str | None = None
     takes_range: bool | None = None
+    round_trip_s: float | None = None
     bytes_per_s: float | None = None
     startup_s: float | None = None
-    lanes: int = 0
     asked: int = 0
     still_growing: bool = False
     reason: str = ""
@@ -84,7 +88,6 @@ COMING: tuple[Part, ...] = (
     lambda one: one.connect_s,
     lambda one: one.tls_s,
     lambda one: one.file_s,
-    lambda one: one.startup_s,
 )
 LISTING: tuple[Part, ...] = (lambda one: one.first_byte_s, lambda one: one.listing_s)
 
@@ -168,7 +171,17 @@ class Measurement:
         if not rate:
             return None
         parts = COMING + LISTING if self.lists else COMING
-        return sum(self.median(part) or 0.0 for part in parts) + size / rate
+        return sum(self.median(part) or 0.0 for part in parts) + self._startup_s(size) + size / rate
+
+    def _startup_s(self, size: int) -> float:
+        """Return what a call loses until bytes come at their full rate: it may have more connections than one.
+
+        A cold connection doubles its rate with each round trip, so n of them are log2(n) round trips ahead.
+        """
+        startup_s = self.median(lambda one: one.startup_s) or 0.0
+        round_trip_s = self.median(lambda one: one.round_trip_s) or 0.0
+        lanes = lanes_for(FAR_TRIPS * round_trip_s, size)
+        return max(0.0, startup_s - math.log2(lanes) * round_trip_s)
 
     def _success(self, one: Round) -> float:
         counting = [trouble for trouble in one.troubles if self.lists or trouble.subject != "listing"]

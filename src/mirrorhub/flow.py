@@ -2,6 +2,9 @@
 
 What was asked for is what counts: bytes that are under way cannot be called back. So pieces are small, no more of them
 are open than the line needs, and in the end no further ones are asked for.
+
+Over one connection, far from an endpoint, too: more of them are at the full rate sooner, and not with fewer bytes; and
+where they overfill a queue together, what comes is no measure of the line.
 """
 
 from __future__ import annotations
@@ -19,16 +22,18 @@ from mirrorhub.models import FileEntry
 from mirrorhub.rates import Arrivals
 from mirrorhub.spans import Span
 
-NEAR_PIECE, FAR_PIECE = 256 << 10, 64 << 10
-"""Bytes to ask for at a time: over many lanes smaller ones, so that all lanes have something to give."""
-AHEAD = 2
-"""Pieces of each lane that are open to begin with."""
+PIECE = 256 << 10
+"""Bytes to ask for at a time."""
+AHEAD = 2 * PIECE
+"""Bytes that are open to begin with."""
 ASKING_S = 5.0
 """After so long nothing more is asked for: a slow line needs no more bytes to be known as one."""
 ENDING_S = 3.0
 """After so long again, what was asked for and has not come is given up."""
 OPENING_S = 15.0
 """How long the first byte may take, redirects included."""
+NEAR_S = 0.005
+"""On a shorter round trip a share is enough for the rate to be full."""
 STRETCH_S = 0.05
 """The shortest stretch of time that shows how much comes."""
 MAX_PIECES = 160
@@ -119,13 +124,12 @@ class Flow:
         return body
 
     async def run(
-        self, body: Body, piece: Piece, lanes: list[Lane], more: Iterator[Piece], *, share: int, round_trip_s: float
+        self, body: Body, piece: Piece, lane: Lane, more: Iterator[Piece], *, share: int, round_trip_s: float
     ) -> None:
         """Take in the first body and ask for more pieces, about `share` bytes in all; more while the rate grows."""
-        source = _Source(self, lanes, more, share, round_trip_s)
         try:
             async with asyncio.timeout(ASKING_S + ENDING_S), asyncio.TaskGroup() as group:
-                source.group = group
+                source = _Source(self, group, lane, more, share, round_trip_s)
                 group.create_task(self._take(body, piece, source))
         except TimeoutError:
             pass  # what has come until then says enough
@@ -174,30 +178,34 @@ def failure_of(error: Exception) -> Failure:
 class _Source:
     """Decides when the next piece is asked for."""
 
-    def __init__(self, flow: Flow, lanes: list[Lane], more: Iterator[Piece], share: int, round_trip_s: float) -> None:
-        self.group: asyncio.TaskGroup | None = None
+    def __init__(
+        self, flow: Flow, group: asyncio.TaskGroup, lane: Lane, more: Iterator[Piece], share: int, round_trip_s: float
+    ) -> None:
         self._flow = flow
-        self._lanes = lanes
+        self._group = group
+        self._lane = lane
         self._more = more
         self._share = share
         self._round_trip_s = round_trip_s
         self._ends_at = flow.clock() + ASKING_S
-        self._begun = len(lanes) * AHEAD * (FAR_PIECE if len(lanes) > 1 else NEAR_PIECE)
         self._pieces = 1
         self._exhausted = False
 
     def fill(self) -> None:
         """Ask for as many pieces as the line needs to be busy until their bytes come."""
-        while self.group is not None and self._wants_more():
+        while self._wants_more():
             piece = next(self._more, None)
             if piece is None or piece.size > self._flow.allowance.left:
                 self._exhausted = True
-                self._flow.cut_short = self._flow.arrivals.is_growing(self._round_trip_s)
+                self._flow.cut_short = self._is_growing
                 return
             self._flow.spend(piece.size)
             self._pieces += 1
-            lane = min(self._lanes, key=lambda lane: lane.load)
-            self.group.create_task(self._flow.fetch(lane, piece, self))
+            self._group.create_task(self._flow.fetch(self._lane, piece, self))
+
+    @property
+    def _is_growing(self) -> bool:
+        return self._round_trip_s >= NEAR_S and self._flow.arrivals.is_growing(self._round_trip_s)
 
     def _wants_more(self) -> bool:
         flow, now = self._flow, self._flow.clock()
@@ -206,6 +214,6 @@ class _Source:
         # Asked for now, a byte comes a round trip later; while the rate doubles with each, four times as many are due.
         stretch_s = max(self._round_trip_s, STRETCH_S)
         due = 4 * stretch_s * flow.arrivals.recent_rate(now, stretch_s)
-        if flow.asked - flow.arrivals.total >= max(self._begun, due):
+        if flow.asked - flow.arrivals.total >= max(AHEAD, due):
             return False
-        return flow.asked < self._share or flow.arrivals.is_growing(self._round_trip_s)
+        return flow.asked < self._share or self._is_growing

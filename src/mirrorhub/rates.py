@@ -1,8 +1,8 @@
 """From the times at which bytes came to the rate of a line. No IO here.
 
 The beginning does not count: a cold connection is slow at first, and a line that is throttled lets the first bytes pass
-freely. What counts is the best stretch in the second half of the bytes: the last ones come more slowly again, when some
-connections have nothing left to give.
+freely. What counts is the best stretch in the second half of the bytes, and nearly all of that half where it takes many
+round trips: a short stretch may hold bytes that waited for a lost one, and so came faster than the line is.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 
 GROWTH = 1.25
 """A rate that rises by more than this from one stretch of time to the next is still growing."""
-STRETCH = 0.6
-"""The share of the second half that must lie in the stretch that counts."""
+STRETCH = 0.8
+"""The share of the second half that lies in the stretch that counts."""
+GROWING_TRIPS = 2.0
+"""Round trips of the second half in which the rate may still have grown."""
+SHORTEST_TRIP = 0.4
+"""The shortest stretch that counts, in round trips."""
 LUMP_S = 0.02
 """Bytes that came together within less time than this may have waited for each other."""
 
@@ -63,33 +67,34 @@ class Arrivals:
         middle, start = self._total_before(now - stretch_s), self._total_before(now - 2 * stretch_s)
         return self.total - middle > GROWTH * (middle - start)
 
-    def rate(self) -> Rate | None:
+    def rate(self, round_trip_s: float) -> Rate | None:
         """Return how fast bytes come; None where that cannot be said."""
-        found = self._best_stretch()
+        found = self._best_stretch(round_trip_s) if self._times else None
         if found is None:
             return None
         bytes_per_s, end = found
         started, ended = self._times[0], self._times[end]
         return Rate(bytes_per_s, max(0.0, ended - started - self._totals[end] / bytes_per_s))
 
-    def _best_stretch(self) -> tuple[float, int] | None:
+    def _best_stretch(self, round_trip_s: float) -> tuple[float, int] | None:
         """Find the rate of the best stretch, and where it ends. Two marks move along the arrivals together."""
         first = bisect_left(self._totals, self.total / 2)
-        least = max(1.0, (self.total - self._totals[first]) * STRETCH) if self._totals else 1.0
-        shortest_s = min(LUMP_S, self._times[-1] - self._times[first]) if self._times else 0.0
+        shortest_s = _shortest(self._times[-1] - self._times[first], round_trip_s)
         best, start = None, first
         for end in range(first + 1, len(self._totals)):
-            while (
-                start + 1 < end
-                and self._totals[end] - self._totals[start + 1] >= least
-                and self._times[end] - self._times[start + 1] >= shortest_s
-            ):
+            while self._times[end] - self._times[start + 1] >= shortest_s and start + 1 < end:
                 start += 1
             count, took_s = self._totals[end] - self._totals[start], self._times[end] - self._times[start]
-            if count >= least and took_s >= shortest_s and took_s > 0 and (best is None or count / took_s > best[0]):
+            if took_s >= shortest_s and took_s > 0 and (best is None or count / took_s > best[0]):
                 best = count / took_s, end
         return best
 
     def _total_before(self, moment: float) -> int:
         at = bisect_left(self._times, moment)
         return self._totals[at - 1] if at else 0
+
+
+def _shortest(half_s: float, round_trip_s: float) -> float:
+    """Return how long a stretch must be, in a second half of so many seconds."""
+    grown_s = half_s - GROWING_TRIPS * round_trip_s
+    return min(half_s, max(min(STRETCH * half_s, grown_s), SHORTEST_TRIP * round_trip_s, LUMP_S))

@@ -11,17 +11,17 @@ from mirrorhub.chain import UNREADABLE, Beat
 from mirrorhub.comparison import Round, Trouble
 from mirrorhub.contacts import Contacts
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.flow import FAR_PIECE, MIN_RATIO, NEAR_PIECE, Allowance, Flow, Piece, failure_of, pieces_of, whole_pieces
+from mirrorhub.flow import MIN_RATIO, PIECE, Allowance, Flow, Piece, failure_of, pieces_of, whole_pieces
 from mirrorhub.http.client import Stream
 from mirrorhub.http.timing import Timing
 from mirrorhub.lane import Body, Lane
-from mirrorhub.lanes import EXPECTED_SIZE, lanes_for
 from mirrorhub.models import Endpoint, FileEntry, Manifest, Repo
-from mirrorhub.spans import PIECE
 
 LISTING = "listing"
 LISTING_S = 15.0
 """How long a listing may take."""
+LARGE = 1 << 20
+"""Smaller files are often kept elsewhere, and say little about a rate."""
 LEAST = 64 << 10
 """Fewer bytes than these say nothing about a rate."""
 
@@ -129,7 +129,7 @@ class Visit:
         if entry is None:
             self._say("it gives only whole files, and none is small enough")
             return
-        first = next(whole_pieces(entry) if contact.takes_range is False else pieces_of([entry], NEAR_PIECE))
+        first = next(whole_pieces(entry) if contact.takes_range is False else pieces_of([entry], PIECE))
         started = time.monotonic()
         body = await flow.first(lane, first)
         if body is None:
@@ -146,25 +146,15 @@ class Visit:
                 return
             flow.spend(rest)
             first = next(whole_pieces(entry))
-        await self._flow_on(flow, lane, body, first, files, share)
-
-    async def _flow_on(
-        self, flow: Flow, lane: Lane, body: Body, first: Piece, files: Sequence[FileEntry], share: int
-    ) -> None:
-        contact = lane.contact
-        ranged = contact.takes_range is not False
-        count = lanes_for(contact.connect_s, EXPECTED_SIZE) if contact.multiplexes and ranged else 1
-        lanes = [lane, *(Lane(contact, number) for number in range(1, count))]
-        piece = FAR_PIECE if count > 1 else NEAR_PIECE
-        more = pieces_of(large_files(files), piece) if ranged else whole_pieces(first.entry)
-        await flow.run(body, first, lanes, more, share=share, round_trip_s=self.round_trip_s)
-        self.found = replace(self.found, lanes=count, still_growing=flow.cut_short)
+        more = whole_pieces(entry) if contact.takes_range is False else pieces_of(large_files(files), PIECE)
+        await flow.run(body, first, lane, more, share=share, round_trip_s=self.round_trip_s)
+        self.found = replace(self.found, still_growing=flow.cut_short)
 
     @property
     def round_trip_s(self) -> float:
-        """How long a byte takes there and back: TCP's handshake, of the last connection that was made."""
-        known = [head.timing.connect_s for head in self.tally.heads if head.timing and head.timing.connect_s]
-        return known[-1] if known else 0.0
+        """How long a byte takes there and back: TCP's handshake with whoever gives the bytes; 0.0 if unknown."""
+        timings = (head.timing for head in reversed(self.tally.heads))
+        return next((timing.connect_s or 0.0 for timing in timings if timing), 0.0)
 
     def _note_times(self, started: float, ended: float | None) -> None:
         heads = self.tally.heads
@@ -184,11 +174,12 @@ class Visit:
         )
 
     def _note_flow(self, flow: Flow) -> None:
-        found = flow.arrivals.rate() if flow.arrivals.total >= LEAST else None
+        found = flow.arrivals.rate(self.round_trip_s) if flow.arrivals.total >= LEAST else None
         self.found = replace(
             self.found,
             asked=self.found.asked + flow.asked,
             http=self.tally.heads[-1].http if self.tally.heads else self.found.http,
+            round_trip_s=self.round_trip_s or None,
             bytes_per_s=found.bytes_per_s if found else None,
             startup_s=found.startup_s if found else None,
         )
@@ -216,9 +207,8 @@ def chosen_file(files: Sequence[FileEntry], share: int, left: int, *, ranged: bo
     fitting = [entry for entry in known if (entry.size or 0) <= left]
     if ranged or (ranged is None and not fitting):
         return next(iter(known), None)
-    # Small files are often kept elsewhere, and say little about a rate.
-    at_once = [entry for entry in fitting if PIECE <= (entry.size or 0) <= share]
-    large = [entry for entry in fitting if (entry.size or 0) >= PIECE]
+    at_once = [entry for entry in fitting if LARGE <= (entry.size or 0) <= share]
+    large = [entry for entry in fitting if (entry.size or 0) >= LARGE]
     return next(iter(at_once or large[-1:] or fitting), None)
 
 
