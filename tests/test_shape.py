@@ -33,12 +33,12 @@ ORDER = (
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "recall resolver intake pace transfer snapshot",
-    "comparison rates flow visit bench",
+    "saving comparison rates flow visit bench",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
-    "cli.source cli.config cli.download cli.vad cli.warmup cli __main__",
+    "cli.source cli.bench_page cli.bench cli.config cli.download cli.vad cli.warmup cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 
