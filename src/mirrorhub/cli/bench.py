@@ -143,7 +143,7 @@ def _print(found: Comparison) -> None:
 
 
 def _row(number: int, row: Columns) -> tuple[str, ...]:
-    notes = "; ".join(row.notes)
+    notes = "; ".join(row.troubles + row.notes)
     values = (row.dns, row.connect, row.tls, row.http, row.first_byte, row.listing, row.rate, row.takes_range)
     return (str(number), row.endpoint, *values, row.host, row.estimate, notes)
 

@@ -36,6 +36,13 @@ HEADINGS = (
     ("bytes from", "数据来自"),
     ("would take", "预计 s"),
 )
+SOMETIMES = "did not serve every time"
+GROWING = "the rate was still growing when the limit was reached"
+CHINESE = {
+    SOMETIMES: "并非每次都成功",
+    GROWING: "达到流量上限时速率仍在上升",
+    "not measured: the package installer fetches it, and it lists nothing": "未测量：由包安装工具获取，没有文件列表",
+}
 _STEPS = [number * 10.0**power for power in range(-2, 10) for number in (1, 2, 5)]
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --soft: #5d6b7a; --line: #d9e0e7; --paper: #fff; --band: #f5f7f9;
@@ -84,6 +91,7 @@ class Columns:
     takes_range: str
     host: str
     estimate: str
+    troubles: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -103,6 +111,7 @@ def columns_of(measurement: Measurement, size: int) -> Columns:
         takes_range={True: "yes", False: "no", None: "-"}[measurement.takes_range],
         host=_printable(measurement.host or "-"),
         estimate=f"{estimate_s:.1f}" if estimate_s is not None else "-",
+        troubles=tuple(_printable(str(trouble)) for trouble in measurement.troubles),
         notes=_notes(measurement),
     )
 
@@ -151,11 +160,12 @@ def _row(number: int, row: Columns) -> str:
     numbers = (row.dns, row.connect, row.tls, row.http, row.first_byte, row.listing, row.rate)
     values = (str(number), row.endpoint, *numbers, takes_range, row.host, row.estimate)
     cells = "".join(f"<td>{_text(value)}</td>" for value in values)
-    if not row.notes:
+    if not row.notes + row.troubles:
         return f"<tr>{cells}</tr>"
-    notes = "<br>".join(map(_text, row.notes))
-    span = len(HEADINGS) - 1
-    return f"<tr class='noted'>{cells}</tr><tr><td></td><td class='notes bad' colspan='{span}'>{notes}</td></tr>"
+    troubles = [f"<span class='bad'>{_text(trouble)}</span>" for trouble in row.troubles]
+    notes = [f"<span class='soft'>{_text(note)} {CHINESE.get(note, '')}</span>" for note in row.notes]
+    told = f"<td class='notes' colspan='{len(HEADINGS) - 1}'>{'<br>'.join([*troubles, *notes])}</td>"
+    return f"<tr class='noted'>{cells}</tr><tr><td></td>{told}</tr>"
 
 
 def _legend(entries: list[tuple[str, str]]) -> str:
@@ -231,13 +241,11 @@ def _marks(top: float) -> list[float]:
 
 
 def _notes(measurement: Measurement) -> tuple[str, ...]:
-    notes = [_printable(str(trouble)) for trouble in measurement.troubles]
-    if measurement.reason:
-        notes.append(measurement.reason)
+    notes = [_printable(measurement.reason)] if measurement.reason else []
     if measurement.works and measurement.success < 1:
-        notes.append(f"served {measurement.success:.0%} of the rounds")
+        notes.append(SOMETIMES)
     if measurement.bytes_per_s and any(one.still_growing for one in measurement.rounds):
-        notes.append("the rate was still growing when the limit was reached")
+        notes.append(GROWING)
     return tuple(notes)
 
 
