@@ -22,8 +22,8 @@ from mirrorhub.models import FileEntry
 from mirrorhub.rates import Arrivals
 from mirrorhub.spans import Span
 
-PIECE = 256 << 10
-"""Bytes to ask for at a time."""
+PIECE, MIN_PIECE = 256 << 10, 32 << 10
+"""Bytes to ask for at a time: less of them where little may be asked for."""
 AHEAD = 2 * PIECE
 """Bytes that are open to begin with."""
 ASKING_S = 5.0
@@ -66,6 +66,11 @@ class Piece:
     entry: FileEntry
     span: Span
     size: int
+
+
+def piece_size(share: int) -> int:
+    """Return how many bytes to ask for at a time, where so many may be asked for in all."""
+    return min(PIECE, max(MIN_PIECE, share // 8))
 
 
 def pieces_of(files: list[FileEntry], size: int) -> Iterator[Piece]:
@@ -114,6 +119,7 @@ class Flow:
     async def first(self, lane: Lane, piece: Piece) -> Body | None:
         """Ask for one piece alone, to see how it is answered. The caller closes the body."""
         self.spend(piece.size)
+        self.arrivals.began = self.clock()
         body: Body | None = None
         with self._noting(piece):
             try:

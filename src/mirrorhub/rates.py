@@ -37,8 +37,13 @@ class Rate:
 
 @dataclass(slots=True)
 class Arrivals:
-    """When how many bytes had come."""
+    """When how many bytes had come.
 
+    Attributes:
+        began: When the first of them were asked for.
+    """
+
+    began: float = 0.0
     _times: list[float] = field(default_factory=list)
     _totals: list[int] = field(default_factory=list)
 
@@ -69,9 +74,13 @@ class Arrivals:
 
     def rate(self, round_trip_s: float) -> Rate | None:
         """Return how fast bytes come; None where that cannot be said."""
-        found = self._best_stretch(round_trip_s) if self._times else None
-        if found is None:
+        if not self._times:
             return None
+        found = self._best_stretch(round_trip_s)
+        if found is None:
+            # All came at once, which is faster than can be seen: at least so fast.
+            took_s = self._times[-1] - self.began
+            return Rate(self.total / took_s, 0.0) if took_s > 0 else None
         bytes_per_s, end = found
         started, ended = self._times[0], self._times[end]
         return Rate(bytes_per_s, max(0.0, ended - started - self._totals[end] / bytes_per_s))

@@ -11,7 +11,7 @@ from mirrorhub.chain import UNREADABLE, Beat
 from mirrorhub.comparison import Round, Trouble
 from mirrorhub.contacts import Contacts
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.flow import MIN_RATIO, PIECE, Allowance, Flow, Piece, failure_of, pieces_of, whole_pieces
+from mirrorhub.flow import MIN_RATIO, Allowance, Flow, Piece, failure_of, piece_size, pieces_of, whole_pieces
 from mirrorhub.http.client import Stream
 from mirrorhub.http.timing import Timing
 from mirrorhub.lane import Body, Lane
@@ -129,7 +129,8 @@ class Visit:
         if entry is None:
             self._say("it gives only whole files, and none is small enough")
             return
-        first = next(whole_pieces(entry) if contact.takes_range is False else pieces_of([entry], PIECE))
+        size = piece_size(share)
+        first = next(whole_pieces(entry) if contact.takes_range is False else pieces_of([entry], size))
         started = time.monotonic()
         body = await flow.first(lane, first)
         if body is None:
@@ -145,8 +146,9 @@ class Visit:
                 self._say(f"it gives only whole files, and {entry.path} has more bytes than may be asked for")
                 return
             flow.spend(rest)
-            first = next(whole_pieces(entry))
-        more = whole_pieces(entry) if contact.takes_range is False else pieces_of(large_files(files), PIECE)
+            size = piece_size(share)
+        first = next(whole_pieces(entry))
+        more = whole_pieces(entry) if contact.takes_range is False else pieces_of(large_files(files), size)
         await flow.run(body, first, lane, more, share=share, round_trip_s=self.round_trip_s)
         self.found = replace(self.found, still_growing=flow.cut_short)
 

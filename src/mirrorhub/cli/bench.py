@@ -129,7 +129,8 @@ def _print(found: Comparison) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    title = f"{found.repo}, {found.size / 1e6:.1f} MB, {found.rounds} rounds"
+    rounds = "1 round" if found.rounds == 1 else f"{found.rounds} rounds"
+    title = f"{found.repo}, {found.size / 1e6:.1f} MB, {rounds}"
     table = Table(title=Text(title), box=box.SIMPLE, title_justify="left")
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in LEFT else "right", overflow="fold")
