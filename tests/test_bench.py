@@ -198,6 +198,17 @@ def test_a_listing_without_end() -> None:
     assert "more than the 2,000,000 bytes" in str(measurement.troubles[0])
 
 
+def test_a_large_listing() -> None:
+    """A listing that is a good part of what may be asked for is asked for once; the rates of all visits are known."""
+    many = {f"{number:04d}-{'x' * 80}.txt": b"x" for number in range(1200)}
+    with FakeHub([Repo("modelscope", "org/name", FILES | many)]) as hub:
+        (measurement,) = bench("org/name", endpoints=hub.url, limit=LIMIT).measurements
+    assert len(hub.log.requests(kind="listing")) == 1
+    assert [one.listing_s is not None for one in measurement.rounds] == [True, False, False]
+    assert all(one.bytes_per_s for one in measurement.rounds)
+    assert sent(hub) <= LIMIT
+
+
 def test_a_body_without_end() -> None:
     """A body that goes on after what was asked for is left at once, and said to have."""
     with FakeHub(repos(), [EndlessBody()]) as hub:

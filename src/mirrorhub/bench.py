@@ -35,6 +35,12 @@ HOPELESS_AFTER = 2
 UNREACHED = frozenset(
     fault.value for fault in (Fault.CONNECT_TIMEOUT, Fault.REFUSED, Fault.DNS, Fault.CERTIFICATE, Fault.PROXY)
 )
+SILENT = UNREACHED | {Fault.READ_TIMEOUT.value}
+"""After these a visit is over."""
+RAMP = 1.5
+"""A visit that asked for so many times its share did so because the rate still grew."""
+LISTING_PARTS = 4
+"""All visits' listings together may be this part of what an endpoint is asked for."""
 Told = Callable[[int, Endpoint], None]
 
 
@@ -97,10 +103,9 @@ class Standing:
 
     def share(self, visits: int) -> int:
         """Return how many bytes of files a visit may ask for, with so many visits to come, this one among them."""
-        room = self.allowance.left - self.listing_size * (visits - 1)
-        share = max(0, room // visits)
-        if self.ramp <= share:
-            return share
+        room = self.allowance.left
+        if self.ramp <= room // visits:
+            return room // visits
         # A thin slice would end before the rate has grown: all that is left at once, or nothing.
         return room if room >= self.ramp else 0
 
@@ -138,7 +143,7 @@ class Bench:
         return tuple(self._standing[endpoint].rounds) if endpoint in self._standing else ()
 
     async def _visit(self, number: int, endpoint: Endpoint, standing: Standing) -> None:
-        tally = Tally(standing.allowance.left)
+        tally = Tally(standing.allowance.total)
         client = Client(build_carrier(self._settings.carrier, route_for(self._settings)), tally)
         chain = Chain(self._endpoints, self._settings.patience, self._settings.silence_s)
         contacts = Contacts(self._request, self._settings, client, chain)
@@ -159,27 +164,34 @@ class Bench:
 
     async def _ask(self, visit: Visit, standing: Standing) -> None:
         visits = self._rounds - visit.found.number + 1
-        if standing.listing_size * 2 <= standing.share(visits):
+        if self._lists_again(standing):
             await self._list(visit, standing)
-        if any(trouble.fault in UNREACHED for trouble in visit.found.troubles):
+        standing.allowance.reserve = standing.listing_size * (visits - 1) if self._lists_again(standing) else 0
+        if any(trouble.fault in SILENT for trouble in visit.found.troubles):
             return
         share = standing.share(visits)
         files, manifest = self._files(visit.endpoint, standing)
         if manifest is None or not files:
             visit.found = replace(visit.found, reason="nobody could say which files there are")
         elif share == 0:
-            visit.found = replace(visit.found, reason="no bytes may be asked for any more")
+            visit.found = replace(visit.found, reason="all that may be asked for was")
         else:
             revision = visit.contacts.revision(visit.endpoint, manifest)
+            listed = visit.found.asked
             await visit.measure(files, self._request.repo, revision, share)
-            standing.ramp = max(standing.ramp, visit.found.asked if visit.found.asked > 1.5 * share else 0)
+            asked = visit.found.asked - listed
+            standing.ramp = max(standing.ramp, asked if asked > RAMP * share else 0)
+
+    def _lists_again(self, standing: Standing) -> bool:
+        """Whether the listing is small enough to be asked for in every visit; a large one is asked for once."""
+        return standing.listing_size * LISTING_PARTS * self._rounds <= self._limit
 
     async def _list(self, visit: Visit, standing: Standing) -> None:
         """Ask for the listing; the first one whose word counts says which files are asked for everywhere."""
         endpoint, request = visit.endpoint, self._request
         own = request.revision if endpoint.hub == request.repo.hub and request.revision != PINNED else None
         manifest = await visit.list(request.repo, endpoint.revision or own, self._settings.max_files)
-        standing.listing_size = visit.tally.count
+        standing.listing_size = max(standing.listing_size, visit.tally.count)
         if manifest is None:
             return
         standing.manifest = manifest

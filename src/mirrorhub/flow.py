@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from mirrorhub.chain import UNREADABLE
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.lane import Body, Lane
+from mirrorhub.lane import Body
 from mirrorhub.models import FileEntry
 from mirrorhub.rates import Arrivals
 from mirrorhub.spans import Span
@@ -43,20 +43,30 @@ MIN_RATIO = 4
 
 
 class Allowance:
-    """How many bytes an endpoint may still be asked for."""
+    """How many bytes an endpoint may still be asked for.
+
+    Attributes:
+        reserve: What is kept for the listings of later visits.
+    """
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.spent = 0
+        self.reserve = 0
+        self._limit = limit
+        self._spent = 0
+
+    @property
+    def total(self) -> int:
+        """What may still be asked for at all."""
+        return max(0, self._limit - self._spent)
 
     @property
     def left(self) -> int:
-        """What may still be asked for."""
-        return max(0, self.limit - self.spent)
+        """What may still be asked for of files."""
+        return max(0, self.total - self.reserve)
 
     def spend(self, count: int) -> None:
         """So many bytes were asked for, or came without having been."""
-        self.spent += count
+        self._spent += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +99,27 @@ def whole_pieces(entry: FileEntry) -> Iterator[Piece]:
         yield Piece(entry, Span(), entry.size or 0)
 
 
-Opening = Callable[[Lane, Piece], Awaitable[Body]]
+Opening = Callable[[Piece], Awaitable[Body]]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What to ask for.
+
+    Attributes:
+        pieces: One after the other.
+        share: Bytes that are asked for, at about; more only while the rate grows.
+        round_trip_s: Seconds to the endpoint and back.
+    """
+
+    pieces: Iterator[Piece]
+    share: int
+    round_trip_s: float
 
 
 @dataclass(slots=True)
 class Flow:
-    """Bytes on their way from one endpoint, over one lane or more.
+    """Bytes on their way from one endpoint.
 
     Attributes:
         open: Asks for a piece.
@@ -116,7 +141,7 @@ class Flow:
     cut_short: bool = False
     clock: Callable[[], float] = time.monotonic
 
-    async def first(self, lane: Lane, piece: Piece) -> Body | None:
+    async def first(self, piece: Piece) -> Body | None:
         """Ask for one piece alone, to see how it is answered. The caller closes the body."""
         self.spend(piece.size)
         self.arrivals.began = self.clock()
@@ -124,26 +149,23 @@ class Flow:
         with self._noting(piece):
             try:
                 async with asyncio.timeout(OPENING_S):
-                    body = await self.open(lane, piece)
+                    body = await self.open(piece)
             except TimeoutError:
                 raise Failure(Fault.READ_TIMEOUT, f"no answer within {OPENING_S:g} s") from None
         return body
 
-    async def run(
-        self, body: Body, piece: Piece, lane: Lane, more: Iterator[Piece], *, share: int, round_trip_s: float
-    ) -> None:
-        """Take in the first body and ask for more pieces, about `share` bytes in all; more while the rate grows."""
+    async def run(self, body: Body, piece: Piece, course: Course) -> None:
+        """Take in the first body, and ask for more pieces."""
         try:
             async with asyncio.timeout(ASKING_S + ENDING_S), asyncio.TaskGroup() as group:
-                source = _Source(self, group, lane, more, share, round_trip_s)
-                group.create_task(self._take(body, piece, source))
+                group.create_task(self._take(body, piece, _Source(self, group, course)))
         except TimeoutError:
             pass  # what has come until then says enough
 
-    async def fetch(self, lane: Lane, piece: Piece, source: _Source) -> None:
+    async def fetch(self, piece: Piece, source: _Source) -> None:
         """Ask for a piece and take it in."""
         with self._noting(piece):
-            await self._take(await self.open(lane, piece), piece, source)
+            await self._take(await self.open(piece), piece, source)
 
     async def _take(self, body: Body, piece: Piece, source: _Source) -> None:
         count = 0
@@ -184,15 +206,10 @@ def failure_of(error: Exception) -> Failure:
 class _Source:
     """Decides when the next piece is asked for."""
 
-    def __init__(
-        self, flow: Flow, group: asyncio.TaskGroup, lane: Lane, more: Iterator[Piece], share: int, round_trip_s: float
-    ) -> None:
+    def __init__(self, flow: Flow, group: asyncio.TaskGroup, course: Course) -> None:
         self._flow = flow
         self._group = group
-        self._lane = lane
-        self._more = more
-        self._share = share
-        self._round_trip_s = round_trip_s
+        self._course = course
         self._ends_at = flow.clock() + ASKING_S
         self._pieces = 1
         self._exhausted = False
@@ -200,26 +217,27 @@ class _Source:
     def fill(self) -> None:
         """Ask for as many pieces as the line needs to be busy until their bytes come."""
         while self._wants_more():
-            piece = next(self._more, None)
+            piece = next(self._course.pieces, None)
             if piece is None or piece.size > self._flow.allowance.left:
                 self._exhausted = True
                 self._flow.cut_short = self._is_growing
                 return
             self._flow.spend(piece.size)
             self._pieces += 1
-            self._group.create_task(self._flow.fetch(self._lane, piece, self))
+            self._group.create_task(self._flow.fetch(piece, self))
 
     @property
     def _is_growing(self) -> bool:
-        return self._round_trip_s >= NEAR_S and self._flow.arrivals.is_growing(self._round_trip_s)
+        round_trip_s = self._course.round_trip_s
+        return round_trip_s >= NEAR_S and self._flow.arrivals.is_growing(round_trip_s)
 
     def _wants_more(self) -> bool:
         flow, now = self._flow, self._flow.clock()
         if self._exhausted or self._pieces >= MAX_PIECES or flow.failure is not None or now > self._ends_at:
             return False
         # Asked for now, a byte comes a round trip later; while the rate doubles with each, four times as many are due.
-        stretch_s = max(self._round_trip_s, STRETCH_S)
+        stretch_s = max(self._course.round_trip_s, STRETCH_S)
         due = 4 * stretch_s * flow.arrivals.recent_rate(now, stretch_s)
         if flow.asked - flow.arrivals.total >= max(AHEAD, due):
             return False
-        return flow.asked < self._share or self._is_growing
+        return flow.asked < self._course.share or self._is_growing

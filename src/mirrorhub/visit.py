@@ -11,10 +11,10 @@ from mirrorhub.chain import UNREADABLE, Beat
 from mirrorhub.comparison import Round, Trouble
 from mirrorhub.contacts import Contacts
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.flow import MIN_RATIO, Allowance, Flow, Piece, failure_of, piece_size, pieces_of, whole_pieces
+from mirrorhub.flow import MIN_RATIO, Allowance, Course, Flow, Piece, failure_of, piece_size, pieces_of, whole_pieces
 from mirrorhub.http.client import Stream
 from mirrorhub.http.timing import Timing
-from mirrorhub.lane import Body, Lane
+from mirrorhub.lane import Body, Contact, Lane
 from mirrorhub.models import Endpoint, FileEntry, Manifest, Repo
 
 LISTING = "listing"
@@ -111,20 +111,18 @@ class Visit:
 
     async def measure(self, files: Sequence[FileEntry], repo: Repo, revision: str, share: int) -> None:
         """See how fast bytes come, asking for about `share` of them."""
-        contact = self.contacts.contact(self.endpoint)
-        hub = self.contacts.hub(self.endpoint)
+        hub, lane = self.contacts.hub(self.endpoint), Lane(self.contacts.contact(self.endpoint))
 
-        async def opened(lane: Lane, piece: Piece) -> Body:
+        async def opened(piece: Piece) -> Body:
             return await hub.open(lane, repo, revision, piece.entry, piece.span, Beat())
 
         flow = Flow(opened, self.allowance)
-        await self._measure(flow, Lane(contact), files, share)
+        await self._measure(flow, lane.contact, files, share)
         if flow.failure:
             self._trouble(flow.subject, flow.failure)
         self._note_flow(flow)
 
-    async def _measure(self, flow: Flow, lane: Lane, files: Sequence[FileEntry], share: int) -> None:
-        contact = lane.contact
+    async def _measure(self, flow: Flow, contact: Contact, files: Sequence[FileEntry], share: int) -> None:
         entry = chosen_file(files, share, self.allowance.left, ranged=contact.takes_range)
         if entry is None:
             self._say("it gives only whole files, and none is small enough")
@@ -132,13 +130,12 @@ class Visit:
         size = piece_size(share)
         first = next(whole_pieces(entry) if contact.takes_range is False else pieces_of([entry], size))
         started = time.monotonic()
-        body = await flow.first(lane, first)
+        body = await flow.first(first)
         if body is None:
             return
-        self.found = replace(
-            self.found, file_s=time.monotonic() - started, host=body.host, takes_range=contact.takes_range
-        )
-        if contact.takes_range is False:
+        waited_s, ranged = time.monotonic() - started, contact.takes_range is not False
+        self.found = replace(self.found, file_s=waited_s, host=body.host, takes_range=ranged)
+        if not ranged:
             # The whole file may be on its way instead of a part.
             rest = (entry.size or 0) - first.size
             if rest > self.allowance.left:
@@ -146,10 +143,9 @@ class Visit:
                 self._say(f"it gives only whole files, and {entry.path} has more bytes than may be asked for")
                 return
             flow.spend(rest)
-            size = piece_size(share)
-        first = next(whole_pieces(entry))
-        more = whole_pieces(entry) if contact.takes_range is False else pieces_of(large_files(files), size)
-        await flow.run(body, first, lane, more, share=share, round_trip_s=self.round_trip_s)
+            first = next(whole_pieces(entry))
+        pieces = pieces_of(large_files(files), size) if ranged else whole_pieces(entry)
+        await flow.run(body, first, Course(pieces, share, self.round_trip_s))
         self.found = replace(self.found, still_growing=flow.cut_short)
 
     @property
