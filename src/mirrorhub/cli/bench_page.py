@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mirrorhub.comparison import Comparison, Measurement, Part
 
 WIDTH, LABEL, BAR, STEP = 1040, 250, 16, 34
+"""Of a chart, its names, a bar, and from one bar to the next, in units of the drawing."""
+NAME = 30
+"""Characters of a name that there is room for."""
 PARTS: tuple[tuple[str, str, Part], ...] = (
     ("dns", "DNS 域名解析", lambda one: one.dns_s),
     ("connect", "connect 连接", lambda one: one.connect_s),
@@ -41,6 +44,9 @@ GROWING = "the rate was still growing when the limit was reached"
 CHINESE = {
     SOMETIMES: "并非每次都成功",
     GROWING: "达到流量上限时速率仍在上升",
+    "it gives only whole files, and none is small enough": "只提供整个文件，而且没有足够小的",
+    "nobody could say which files there are": "无从得知有哪些文件",
+    "too few bytes came to tell": "收到的数据太少，无法判断",
     "not measured: the package installer fetches it, and it lists nothing": "未测量：由包安装工具获取，没有文件列表",
 }
 _STEPS = [number * 10.0**power for power in range(-2, 10) for number in (1, 2, 5)]
@@ -196,13 +202,15 @@ def _rates(measured: list[Measurement]) -> str:
     top = max((max(rates, default=0.0) for rates in rounds), default=0.0)
 
     def bar(index: int, y: int) -> str:
+        if not rounds[index]:
+            return f"<text class='soft' x='{LABEL + 6}' y='{y + 13}'>unknown 未知</text>"
         median = (measured[index].bytes_per_s or 0.0) * 8 / 1e6
         width = _along(median, top) - LABEL
         drawn = f"<rect class='rate' x='{LABEL}' y='{y}' width='{width:.1f}' height='{BAR}' rx='2'></rect>"
         for rate in rounds[index]:
             title = f"<title>{rate:.2f} Mbit/s</title>"
             drawn += f"<circle class='dot' cx='{_along(rate, top):.1f}' cy='{y + BAR / 2}' r='4'>{title}</circle>"
-        return drawn + _figure(max([median, *rounds[index]]), top, y, f"{median:.1f}" if median else "")
+        return drawn + _figure(max([median, *rounds[index]]), top, y, f"{median:.1f}")
 
     return _chart(measured, top, bar)
 
@@ -254,7 +262,7 @@ def _ms(seconds: float | None) -> str:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= 34 else f"{name[:33]}…"
+    return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
 
 
 def _printable(text: str) -> str:
