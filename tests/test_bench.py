@@ -283,6 +283,7 @@ def test_a_slow_endpoint_comes_after_a_fast_one() -> None:
 
 GOOD = Round(1, 0.01, 0.1, 0.1, 0.1, 0.1, file_s=0.1, bytes_per_s=1e6, startup_s=0.1)
 FAILED = Round(1, troubles=(Trouble("listing", "answered 503", "server error"),))
+NO_LISTING = Round(1, http="2", file_s=0.1, bytes_per_s=1e6, troubles=FAILED.troubles)
 NO_RATE = Round(1, 0.01, 0.1, 0.1, 0.1, 0.1, reason="whole files")
 
 
@@ -316,6 +317,23 @@ def test_the_order(rounds: dict[str, tuple[Round, ...]], size: int, order: str) 
     """Whoever would bring the whole model soonest comes first; failures count against their endpoint."""
     with named(**rounds) as measurements:
         assert "".join(one.endpoint.url for one in ranked(measurements, size)) == order
+
+
+SUCCESSES = {
+    "no trouble": (True, (GOOD, NO_RATE), 1.0),
+    "bytes, and no listing where there should be one": (True, (NO_LISTING,), 0.5),
+    "nothing": (True, (FAILED, GOOD), 0.5),
+    "only bytes: no listing is needed": (False, (NO_LISTING,), 1.0),
+    "only bytes: no connection": (False, (FAILED,), 0.0),
+    "never visited": (True, (), 0.0),
+}
+
+
+@pytest.mark.parametrize(("lists", "rounds", "success"), SUCCESSES.values(), ids=SUCCESSES.keys())
+def test_what_counts_as_success(lists: bool, rounds: tuple[Round, ...], success: float) -> None:
+    """A round counts whole, half or not at all; who only gives bytes is not asked to list."""
+    can = frozenset({"resolve", "pull"} if lists else {"pull"})
+    assert Measurement(Endpoint("a", can=can), rounds).success == success  # type: ignore[arg-type]
 
 
 def test_connections_of_a_call_save_round_trips() -> None:

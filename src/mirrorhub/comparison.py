@@ -184,7 +184,9 @@ class Measurement:
         return max(0.0, startup_s - math.log2(lanes) * round_trip_s)
 
     def _success(self, one: Round) -> float:
-        counting = [trouble for trouble in one.troubles if self.lists or trouble.subject != "listing"]
+        # Who only gives bytes need not list; but it must have answered.
+        counts = self.lists or one.http is None
+        counting = [trouble for trouble in one.troubles if counts or trouble.subject != "listing"]
         if not counting:
             return 1.0
         return 0.5 if one.bytes_per_s is not None else 0.0

@@ -71,7 +71,7 @@ td:nth-child(2), td:nth-child(11) { white-space: normal; overflow-wrap: anywhere
 tbody tr:first-child td { background: var(--band); font-weight: 600; }
 td.notes { text-align: left; white-space: normal; overflow-wrap: anywhere; padding-top: 0; font-size: 13px; }
 tr.noted td { border-bottom: 0; }
-svg { display: block; width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 13px; }
+svg { display: block; width: 100%; min-width: 640px; height: auto; } svg text { fill: var(--ink); font-size: 13px; }
 svg .soft { fill: var(--soft); font-size: 12px; } svg .grid { stroke: var(--line); }
 .legend span { margin-right: 18px; } .legend i { display: inline-block; width: 12px; height: 12px; margin-right: 6px;
   border-radius: 3px; vertical-align: -1px; }
@@ -230,7 +230,7 @@ def _chart(measured: list[Measurement], top: float, bar: Callable[[int, int], st
             drawn += bar(index, y)
         else:
             drawn += f"<text class='soft' x='{LABEL + 6}' y='{y + 13}'>does not work 不可用</text>"
-    return f"<svg viewBox='0 0 {WIDTH} {height}' role='img'>{drawn}</svg>"
+    return f"<div class='scroll'><svg viewBox='0 0 {WIDTH} {height}' role='img'>{drawn}</svg></div>"
 
 
 def _figure(value: float, top: float, y: int, words: str) -> str:
