@@ -359,6 +359,12 @@ RATES = {
     "far, full for a round trip": (arrived(*((0.3, 2e5 * 2**n) for n in range(6)), (0.3, 12e6)), 0.3, 12e6),
     "a bucket that is emptied first": (arrived((0.05, 1e7), (3, 1e6)), 0.02, 1e6),
     "a lost packet, then what waited for it": (arrived((1, 1e6), (0.1, 0), (0.02, 6e6), (1, 1e6)), 0.05, 1e6),
+    "a lost packet in the middle": (
+        arrived((2, 1e6), (0.5, 0), (0.1, 5e6), (2.5, 1e6)),
+        0.3,
+        1e6,
+    ),
+    "a lost packet on a far line": (arrived((1, 1e6), (0.6, 0), (0.02, 3e7), (1.2, 1e6)), 0.1, 1e6),
     "the last bytes come slowly": (arrived((1, 1e6), (0.1, 2e5)), 0.02, 1e6),
 }
 
