@@ -105,6 +105,10 @@ WRONG = [
     (["download", "org/name", "--endpoint", "ftp://a.test"], 2, "ftp://a.test"),
     (["download", "org/name", "--offline"], 4, "not complete"),
     (["warmup", "org/name", "--offline"], 4, "not complete"),
+    (["bench", "not-an-id"], 2, "owner/name"),
+    (["bench", "--rounds", "0"], 2, "rounds"),
+    (["bench", "--limit", "0.1"], 2, "limit"),
+    (["bench", "--endpoint", "ftp://a.test"], 2, "ftp://a.test"),
     (["vad"], 2, "Missing argument"),
     (["vad", "x.wav", "--set", "max_end_silence_time"], 2, "NAME=VALUE"),
     (["vad", "x.wav", "--set", "max_end_silence_time=soon"], 2, "number"),
@@ -181,7 +185,9 @@ def test_config_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert str(tmp_path / "hf") in sdks
 
 
-@pytest.mark.parametrize("arguments", [[], ["download"], ["vad"], ["warmup"], ["config"]], ids=lambda a: " ".join(a))
+@pytest.mark.parametrize(
+    "arguments", [[], ["download"], ["vad"], ["warmup"], ["bench"], ["config"]], ids=lambda a: " ".join(a)
+)
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help(arguments: list[str], option: str, capsys: Capture) -> None:
     """Every command explains itself and its options."""

@@ -211,8 +211,22 @@ def test_endpoint_tables(config_file: Callable[[str], Path]) -> None:
     )
     assert Settings.load().endpoints == (
         Endpoint("https://hub.test", "huggingface", auth=True, named=True),
-        Endpoint("http://lan.test:8080", can=frozenset({"pull"}), named=True, repo="other/name"),
+        Endpoint("http://lan.test:8080", can=frozenset({"pull"}), repo="other/name"),
         "https://mirror.test/x/",
+    )
+
+
+def test_tables_in_the_list(config_file: Callable[[str], Path]) -> None:
+    """A table may stand in the list, in its place; one that may only pull is not one whose word the user takes."""
+    config_file(
+        'endpoints = ["ms+https://a.test", { url = "b.test", can = ["pull"] }, "default", { url = "c.test", hub = '
+        '"huggingface" }]\n'
+    )
+    assert Settings.load().endpoints == (
+        "ms+https://a.test",
+        Endpoint("https://b.test", can=frozenset({"pull"})),
+        "default",
+        Endpoint("https://c.test", "huggingface", named=True),
     )
 
 
@@ -238,6 +252,7 @@ MISTAKES = {
     "endpoint: bad address": ('[[endpoint]]\nurl = "ftp://a.test"', "ftp://a.test"),
     "endpoint: not a table": ('endpoint = "a.test"', "endpoint"),
     "endpoint: one table": ('[endpoint]\nurl = "a.test"', "endpoint"),
+    "endpoints: a mistake in a table": ('endpoints = [{ url = "a.test", can = ["fly"] }]', "fly"),
     "endpoints: not a list beside a table": ('endpoints = 5\n[[endpoint]]\nurl = "a.test"', "endpoints"),
 }
 

@@ -26,18 +26,19 @@ ORDER = (
     "config",
     "hubs hubs.aliases hubs.listing",
     "endpoints chain diagnosis",
-    "http.origin http.causes http.request http.head",
+    "http.origin http.timing http.causes http.request http.head",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts lanes",
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "recall resolver intake pace transfer snapshot",
+    "saving comparison rates flow visit bench",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
-    "cli.source cli.config cli.download cli.vad cli.warmup cli __main__",
+    "cli.source cli.bench_page cli.bench cli.config cli.download cli.vad cli.warmup cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 

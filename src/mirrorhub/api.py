@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, get_args
 
 from mirrorhub.config import Settings
-from mirrorhub.errors import ConfigError
+from mirrorhub.errors import ConfigError, NotCachedError
 from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import (
     MAX_WORKERS,
@@ -30,6 +30,7 @@ from mirrorhub.paths import revision_problem
 from mirrorhub.recall import pinned_for, recall, recall_offline
 
 if TYPE_CHECKING:
+    from mirrorhub.comparison import Comparison
     from mirrorhub.http.client import Client
     from mirrorhub.vad import Vad
 
@@ -325,6 +326,44 @@ def fetch_vad_files(
 ) -> Snapshot:
     """Bring what the detector reads, and nothing else of the repository: what `load_vad` does before it loads."""
     return _fetched(_vad_call(model, revision, cache_dir, options))
+
+
+def bench(
+    repo_id: str = FSMN_VAD,
+    revision: str | None = None,
+    *,
+    rounds: int = 3,
+    limit: int = 8_000_000,
+    told: Callable[[int, Endpoint], None] = lambda _number, _endpoint: None,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Compare the endpoints that could serve a repository; nothing is kept of what they give.
+
+    Args:
+        repo_id: As for `fetch`.
+        revision: As for `fetch`.
+        rounds: How often each endpoint is visited.
+        limit: Bytes that each endpoint is asked for at most, in all rounds.
+        told: Called with the number of the round and the endpoint when a visit begins.
+        **options: See `Options`; those that say where files go mean nothing here.
+
+    Raises:
+        ConfigError: An argument or a setting cannot be used.
+        NotCachedError: The call is offline.
+    """
+    from mirrorhub import loop
+
+    call = _call(repo_id, revision, None, options)
+    if call.offline:
+        raise NotCachedError("Endpoints cannot be compared offline.")
+
+    async def work(_: Client) -> Comparison:
+        # Not over the loop's own connections: each visit has cold ones.
+        from mirrorhub.bench import compare
+
+        return await compare(call.request, call.settings, rounds=rounds, limit=limit, told=told)
+
+    return loop.run(work, call.settings)
 
 
 def is_pinned(repo_id: str, hub: str = "auto") -> bool:

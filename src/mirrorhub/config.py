@@ -4,7 +4,7 @@ Read afresh at every call: nothing is frozen at import, so it never matters when
 
 The config file is TOML, at MIRRORHUB_CONFIG or in the user's configuration directory:
 
-    endpoints = ["https://mirror.example/modelscope/", "default"]
+    endpoints = ["https://mirror.example/modelscope/", { url = "https://other.example", can = ["pull"] }, "default"]
     trust = "auto"
     silence_s = 60
 
@@ -193,6 +193,8 @@ def read_config_file(environ: Mapping[str, str]) -> Mapping[str, object]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
+    if isinstance(listed := written.get("endpoints"), list):
+        written["endpoints"] = _with_inline_tables(path, listed)
     if (tables := written.pop("endpoint", None)) is not None:
         written["endpoints"] = _with_tables(path, tables, written.get("endpoints", "default"))
     known = {setting.name for setting in SETTINGS if setting.in_file}
@@ -210,6 +212,18 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return user_config_path("mirrorhub", appauthor=False) / "config.toml"
 
 
+def _with_inline_tables(path: Path, listed: list[object]) -> list[object]:
+    """Read the tables among the endpoints of the list.
+
+    Raises:
+        ConfigError: A table cannot be used.
+    """
+    try:
+        return [endpoint_from_table(item) if isinstance(item, dict) else item for item in listed]
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
 def _with_tables(path: Path, tables: object, others: object) -> list[str | Endpoint]:
     """Put the endpoints that have a table of their own before the others.
 
@@ -219,12 +233,17 @@ def _with_tables(path: Path, tables: object, others: object) -> list[str | Endpo
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"{path}: endpoints have tables of the form [[endpoint]]")
     try:
-        return [*map(_endpoint_from_table, tables), *_read("endpoints", others, _endpoints)]
+        return [*map(endpoint_from_table, tables), *_read("endpoints", others, _endpoints)]
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
+def endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
+    """Read an endpoint that has a table of its own; one that may only pull is not one whose word is taken.
+
+    Raises:
+        ValueError: It has no address, or a key or a value that cannot be used.
+    """
     known: dict[str, Callable[[object], Any]] = {
         "url": _url,
         "hub": _one_of(get_args(HubName)),
@@ -239,9 +258,8 @@ def _endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
     if "repo" in table:
         # It holds something else under that name: it may give bytes whose digest is known, and say nothing.
         table = {**table, "can": ["pull"]}
-    return Endpoint(
-        named=True, **{key: _read(f"[[endpoint]] {key}", value, known[key]) for key, value in table.items()}
-    )
+    values = {key: _read(f"[[endpoint]] {key}", value, known[key]) for key, value in table.items()}
+    return Endpoint(named="resolve" in values.get("can", ("resolve",)), **values)
 
 
 def _read(name: str, value: object, parse: Callable[[object], Any]) -> Any:

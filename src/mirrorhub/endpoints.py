@@ -51,7 +51,7 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
 def _expand(item: str | Endpoint, repo: Repo, settings: Settings, content: Content | None) -> Iterator[Endpoint]:
     match item:
         case Endpoint():
-            yield from _if_it_serves(item, repo, content)
+            yield from _if_it_serves(_recognised(item), repo, content)
         case "default":
             yield from _default(repo.hub, settings)
             yield from _aliases(repo, settings, content)
@@ -98,6 +98,12 @@ def _if_it_serves(endpoint: Endpoint, repo: Repo, content: Content | None) -> It
         hub, _, repo_id = name.partition(":")
         if hub == endpoint.hub:
             yield replace(endpoint, repo=repo_id, can=_PULL)
+
+
+def _recognised(endpoint: Endpoint) -> Endpoint:
+    """Know the hub itself by its address, where the user named it; whether it may see a token was said there."""
+    official = endpoint.named and endpoint.url in _OFFICIAL.get(endpoint.hub, frozenset())
+    return replace(endpoint, official=True) if official else endpoint
 
 
 def _named(address: str, hub: HubName) -> Endpoint:

@@ -66,6 +66,19 @@ async def test_reused_connection(client: Client, tls: ssl.SSLContext) -> None:
         assert len(server.connections) == 1
 
 
+async def test_the_parts_of_connecting(kind: Kind, client: Client, tls: ssl.SSLContext) -> None:
+    """A fresh connection says how long its parts took, and one that stood says nothing of them."""
+    async with Server(sized, tls=tls) as server, client() as http:
+        fresh = (await http.get(f"{server.url}/1")).extensions
+        stood = (await http.get(f"{server.url}/2")).extensions
+    timing = fresh["mirrorhub.timing"]
+    assert timing.connect_s > 0
+    assert timing.tls_s > 0
+    assert timing.connect_s + timing.tls_s == pytest.approx(fresh["mirrorhub.connect_s"], abs=0.01)
+    assert (timing.dns_s is None) == (kind == "httpx")
+    assert "mirrorhub.timing" not in stood
+
+
 async def test_many_first_requests_share_one_connection(client: Client, tls: ssl.SSLContext) -> None:
     """A hundred requests to a new origin at once go over one connection."""
     async with Server(sized, tls=tls) as server, client() as http:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import click
 
 from mirrorhub import __version__
+from mirrorhub.cli.bench import bench
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
 from mirrorhub.cli.vad import vad
@@ -38,7 +39,7 @@ def cli(verbose: int) -> None:
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, vad, warmup, config):
+for command in (download, vad, warmup, bench, config):
     cli.add_command(command)
 
 

@@ -23,6 +23,7 @@ from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.causes import cause_of
 from mirrorhub.http.packed import unpacked
 from mirrorhub.http.redact import redact
+from mirrorhub.http.timing import Timing
 
 MAX_HOPS = 5
 MAX_RETRY_AFTER_S = 3600.0
@@ -74,6 +75,20 @@ class Ask:
     packed: bool = False
 
 
+class Meter(Protocol):
+    """Whoever counts what comes in through a client."""
+
+    def answered(self, stream: Stream) -> None:
+        """The head of an answer is here, of a redirect, too."""
+
+    def received(self, count: int) -> None:
+        """So many bytes of a body have come.
+
+        Raises:
+            Failure: More than are wanted.
+        """
+
+
 @runtime_checkable
 class Connecting(Protocol):
     """A carrier that can open connections ahead of their first request."""
@@ -107,12 +122,15 @@ class Stream:
         headers: Lower-case names.
         url: Who answered in the end.
         connect_s: How long that one's connection took; 0.0 where it stood already.
+        timing: The parts of that; None where it stood already.
         multiplexed: It came over HTTP/2.
     """
 
-    def __init__(self, response: httpx.Response, asked: str) -> None:
+    def __init__(self, response: httpx.Response, asked: str, meter: Meter | None = None) -> None:
         self._response = response
         self._asked = asked
+        self._meter = meter
+        self.timing: Timing | None = response.extensions.get("mirrorhub.timing")
         self.connect_s = float(response.extensions.get("mirrorhub.connect_s", 0.0))
         self.multiplexed = response.extensions.get("http_version") == b"HTTP/2"
         self._packed = _encoding(response.headers) == "gzip"
@@ -136,6 +154,8 @@ class Stream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._response.aiter_raw():
+                if self._meter is not None:
+                    self._meter.received(len(chunk))
                 yield chunk
         except httpx.HTTPError as error:
             raise failure_of(error, self._asked) from error
@@ -180,8 +200,9 @@ class Client:
     endpoint's cookies to the next, and log every address with the signatures that data hosts put into it.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, meter: Meter | None = None) -> None:
         self._transport = transport
+        self._meter = meter
         self._early: set[asyncio.Future[None]] = set()
 
     async def fetch(self, ask: Ask, limit: int) -> Answer:
@@ -206,11 +227,13 @@ class Client:
         first = url
         for _ in range(MAX_HOPS + 1):
             lane = 0 if ask.relayed and _origin(url) == _origin(first) else ask.lane
-            response = await self._send(ask, url, credentials, lane)
-            if response.status_code not in _REDIRECTS or "location" not in response.headers:
-                return await _readable(Stream(response, ask.url), packed=ask.packed)
-            await response.aclose()
-            target = _target(url, response.headers["location"])
+            stream = Stream(await self._send(ask, url, credentials, lane), ask.url, self._meter)
+            if self._meter is not None:
+                self._meter.answered(stream)
+            if stream.status not in _REDIRECTS or "location" not in stream.headers:
+                return await _readable(stream, packed=ask.packed)
+            await stream.aclose()
+            target = _target(url, stream.headers["location"])
             if _origin(target) != _origin(url):
                 credentials = {}
             url = target

@@ -15,6 +15,7 @@ from curl_cffi._wrapper import ffi, lib  # type: ignore[import-not-found]
 from curl_cffi.const import CurlHttpVersion, CurlSslVersion
 
 from mirrorhub.http.origin import Origin, Route
+from mirrorhub.http.timing import Timing
 
 QUEUE_BYTES = 512 << 10  # of one body, read from the network but not by the caller
 STREAM_WINDOW = 16 << 20
@@ -101,13 +102,20 @@ def number(curl: Curl, info: CurlInfo) -> int:
     return int(cast("int", curl.getinfo(info)))
 
 
-def connection_facts(curl: Curl, scheme: str) -> dict[str, Any]:
+def connection_facts(curl: Curl, origin: Origin) -> dict[str, Any]:
     """Read off a handle whom it is connected to and how long that took, for the extensions of its response."""
     address = cast("bytes", curl.getinfo(CurlInfo.PRIMARY_IP)).decode()
-    stood = CurlInfo.APPCONNECT_TIME_T if scheme == "https" else CurlInfo.CONNECT_TIME_T
-    fresh = number(curl, CurlInfo.NUM_CONNECTS) > 0
-    micros = number(curl, stood) - number(curl, CurlInfo.NAMELOOKUP_TIME_T) if fresh else 0
-    facts: dict[str, Any] = {"mirrorhub.connect_s": max(micros, 0) / 1e6}
+    facts: dict[str, Any] = {"mirrorhub.connect_s": 0.0}
+    if number(curl, CurlInfo.NUM_CONNECTS) > 0:
+        times = (CurlInfo.NAMELOOKUP_TIME_T, CurlInfo.CONNECT_TIME_T, CurlInfo.APPCONNECT_TIME_T)
+        looked_up, connected, secured = (number(curl, time) / 1e6 for time in times)
+        is_secure = origin.scheme == "https"
+        facts["mirrorhub.connect_s"] = max((secured if is_secure else connected) - looked_up, 0.0)
+        facts["mirrorhub.timing"] = Timing(
+            None if origin.proxy else looked_up,
+            max(connected - looked_up, 0.0),
+            max(secured - connected, 0.0) if is_secure else None,
+        )
     if address:
         facts["mirrorhub.peer"] = (address, number(curl, CurlInfo.PRIMARY_PORT))
     return facts

@@ -192,7 +192,7 @@ class CurlTransfer(httpx.AsyncByteStream):
         if self._curl is None or self._over() or not number(self._curl, CurlInfo.PRETRANSFER_TIME_T):
             return
         self.connected = True
-        self._extensions = connection_facts(self._curl, self._lane.origin.scheme)
+        self._extensions = connection_facts(self._curl, self._lane.origin)
         callback = self._request.extensions.get("mirrorhub.connected")
         if callback is not None:
             self._lane.loop.call_soon(callback, self._extensions["mirrorhub.connect_s"])

@@ -22,6 +22,7 @@ import httpx
 from mirrorhub.http.causes import CLOSED, CarrierError, Cause, cause_of, certificate_words, transport_error, unseen
 from mirrorhub.http.origin import Origin, Route, origin_of
 from mirrorhub.http.request import check_headers, lane_of, timeouts_of
+from mirrorhub.http.timing import Timing
 
 LIMITS = httpx.Limits(max_connections=6, max_keepalive_connections=6, keepalive_expiry=15.0)
 GRACE_S = 0.5  # that our deadline leaves to httpx's own
@@ -270,6 +271,9 @@ class _Connecting:
         self._callback = request.extensions.get("mirrorhub.connected")
         self._chained = request.extensions.get("trace")
         self._started_at: float | None = None
+        self._reached_at: float | None = None
+        self._securing_at: float | None = None
+        self._secured_at: float | None = None
         self._limits = timeouts_of(request)
         self._shaking_hands: Any = None
         self.connected = False
@@ -297,8 +301,12 @@ class _Connecting:
             self._started_at = now
         elif event.endswith(".connect_tcp.complete"):
             self._shaking_hands = info.get("return_value")
+            self._reached_at = now
+        elif event.endswith(".start_tls.started"):
+            self._securing_at = now
         elif event.endswith(".start_tls.complete"):
             self._shaking_hands = None
+            self._secured_at = now
         elif event.endswith(".send_request_headers.started") and not _opens_tunnel(info):
             self._stands(now)
         if self._chained is not None:
@@ -315,8 +323,14 @@ class _Connecting:
         self.connected = True
         if self._started_at is not None:
             self.facts["mirrorhub.connect_s"] = now - self._started_at
+            tcp_s, tls_s = _between(self._started_at, self._reached_at), _between(self._securing_at, self._secured_at)
+            self.facts["mirrorhub.timing"] = Timing(None, tcp_s, tls_s)
         if self._callback is not None:
             self._callback(self.facts["mirrorhub.connect_s"])
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start
 
 
 def _opens_tunnel(info: dict[str, Any]) -> bool:

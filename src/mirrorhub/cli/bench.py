@@ -1,0 +1,181 @@
+"""`mirrorhub bench`: compare endpoints, and save the order that was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mirrorhub.cli.bench_page import Columns, columns_of, page_of
+from mirrorhub.cli.source import given
+from mirrorhub.models import Endpoint
+
+if TYPE_CHECKING:
+    # Brings in the HTTP library, which no other command needs in order to start.
+    from mirrorhub.comparison import Comparison, Measurement
+
+HEADINGS = (
+    "#",
+    "endpoint",
+    "DNS\nms",
+    "connect\nms",
+    "TLS\nms",
+    "HTTP",
+    "first byte\nms",
+    "listing\nms",
+    "Mbit/s",
+    "Range",
+    "bytes from",
+    "would take\ns",
+    "what went wrong",
+)
+LEFT = frozenset({"endpoint", "bytes from", "what went wrong"})
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--revision", help="Branch, tag or commit; `pinned` for the built-in digests.")
+@click.option("--hub", type=click.Choice(["auto", "modelscope", "huggingface"]), default="auto")
+@click.option(
+    "--endpoint", "endpoints", multiple=True, help="An endpoint to compare; repeatable. By default, the chain."
+)
+@click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True, help="Visits to each endpoint.")
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0.5),
+    default=8.0,
+    show_default=True,
+    help="MB that each endpoint is asked for at most, in all rounds.",
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Total seconds allowed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every round.")
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with charts.")
+@click.option("--save", is_flag=True, help="Write the measured order into the config file.")
+def bench(
+    model: str | None, rounds: int, limit: float, as_json: bool, page: Path | None, save: bool, **options: Any
+) -> int:
+    """Compare the endpoints that MODEL could come from; nothing is kept of what they give.
+
+    Each is visited in turn, with fresh connections: DNS, connect, TLS, first byte, listing, throughput.
+    The order is that of the time in which the whole MODEL would come. Without MODEL: FSMN-VAD.
+    """
+    from mirrorhub.api import FSMN_VAD
+    from mirrorhub.api import bench as compare
+
+    with _status(rounds) as told:
+        found = compare(model or FSMN_VAD, rounds=rounds, limit=int(limit * 1_000_000), told=told, **given(options))
+    if as_json:
+        click.echo(json.dumps(record_of(found), ensure_ascii=False, indent=2))
+    else:
+        _print(found)
+    if page is not None:
+        _write(page, page_of(found))
+    if save:
+        _save(found, options)
+    return 0 if found.works else 1
+
+
+def record_of(found: Comparison) -> dict[str, object]:
+    """Write everything that was found as plain values; addresses without logins."""
+    return {
+        "repo": str(found.repo),
+        "size": found.size,
+        "rounds": found.rounds,
+        "limit": found.limit,
+        "endpoints": [_record(measurement, found.size) for measurement in found.measurements],
+    }
+
+
+def _record(measurement: Measurement, size: int) -> dict[str, object]:
+    endpoint = measurement.endpoint
+    return {
+        "endpoint": str(endpoint),
+        "hub": endpoint.hub,
+        "can": sorted(endpoint.can),
+        "official": endpoint.official,
+        "works": measurement.works,
+        "success": measurement.success,
+        "estimate_s": measurement.estimate_s(size),
+        "bytes_per_s": measurement.bytes_per_s,
+        "asked": measurement.asked,
+        "host": measurement.host,
+        "http": measurement.http,
+        "takes_range": measurement.takes_range,
+        "reason": measurement.reason,
+        "rounds": [asdict(one) for one in measurement.rounds],
+    }
+
+
+@contextmanager
+def _status(rounds: int) -> Iterator[Callable[[int, Endpoint], None]]:
+    """Say on stderr whom the visit is to, where somebody watches."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status("") as status:
+        yield lambda number, endpoint: status.update(f"round {number} of {rounds}: {escape(str(endpoint))}")
+
+
+def _print(found: Comparison) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rounds = "1 round" if found.rounds == 1 else f"{found.rounds} rounds"
+    title = f"{found.repo}, {found.size / 1e6:.1f} MB, {rounds}"
+    table = Table(title=Text(title), box=box.SIMPLE, title_justify="left")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading in LEFT else "right", overflow="fold")
+    for number, measurement in enumerate(found.measurements, 1):
+        row = columns_of(measurement, found.size)
+        # As text, not as markup: some of it comes from the other end.
+        table.add_row(*(Text(value) for value in _row(number, row)))
+    console = Console()
+    console.print(table)
+    console.print("The best is first: whoever would bring the whole model soonest from cold. Medians of all rounds.")
+
+
+def _row(number: int, row: Columns) -> tuple[str, ...]:
+    notes = "; ".join(row.troubles + row.notes)
+    values = (row.dns, row.connect, row.tls, row.http, row.first_byte, row.listing, row.rate, row.takes_range)
+    return (str(number), row.endpoint, *values, row.host, row.estimate, notes)
+
+
+def _write(page: Path, text: str) -> None:
+    from mirrorhub.errors import ConfigError
+
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--html {page}: cannot be written: {error.strerror}") from None
+    click.echo(f"page: {page.absolute()}", err=True)
+
+
+def _save(found: Comparison, options: dict[str, Any]) -> None:
+    from mirrorhub.config import Settings, config_path
+    from mirrorhub.saving import save_order, shown
+
+    if not found.works:
+        click.echo("Not saved: no endpoint worked.", err=True)
+        return
+    path = config_path(os.environ)
+    settings = Settings.load(given({"endpoints": options["endpoints"]}))
+    endpoints = [measurement.endpoint for measurement in found.measurements if measurement.rounds]
+    listed = save_order(path, endpoints, found.repo, settings)
+    click.echo(f"Saved to {path}: endpoints, in this order", err=True)
+    for number, line in enumerate(shown(listed), 1):
+        click.echo(f"  {number}. {_plain(line)}", err=True)
+    if os.environ.get("MIRRORHUB_ENDPOINTS", "").strip():
+        click.echo("MIRRORHUB_ENDPOINTS is set, and goes before the config file: unset it to use this order.", err=True)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^ -~\u00a0-\U0010ffff]", "?", text)

@@ -1,0 +1,146 @@
+"""What `mirrorhub bench` shows: a table, JSON and a page, none of which servers can write into."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mirrorhub.cli import main
+from mirrorhub.cli.bench import record_of
+from mirrorhub.cli.bench_page import columns_of, page_of
+from mirrorhub.comparison import Comparison, Measurement, Round, Trouble
+from mirrorhub.models import Endpoint, Repo
+from tests.fakehub import FakeHub
+from tests.fakehub import Repo as FakeRepo
+from tests.fakehub.faults import RefuseConnection
+from tests.fakehub.repo import sample_bytes
+
+SECRET = "aSecretThatMustNotBeShown"
+HOSTILE = "<script>alert(1)</script>&\"'[red]\x1b[2J\u202e"
+GOOD = Round(1, 0.01, 0.1, 0.12, 0.1, 0.05, "2", 0.1, "data.test", True, 0.1, 2.5e6, 0.2, 1_000_000)
+FOUND = Comparison(
+    Repo("modelscope", "org/name"),
+    28_200_000,
+    3,
+    8_000_000,
+    (
+        Measurement(Endpoint(f"https://user:{SECRET}@a.test"), (GOOD, GOOD)),
+        Measurement(Endpoint("https://b.test"), (Round(1, http="1.1", host=HOSTILE, reason=HOSTILE),)),
+        Measurement(Endpoint("https://c.test"), (Round(1, troubles=(Trouble(HOSTILE, HOSTILE, "busy"),)),)),
+        Measurement(Endpoint("name==1.0", "wheel")),
+    ),
+)
+FILES = {"config.json": b"{}", "model.bin": sample_bytes("model", 900_000)}
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes, and whether they are closed as they were opened."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_stands_alone() -> None:
+    """The page runs nothing and fetches nothing: no script, no address, no handler."""
+    page = Elements(page_of(FOUND))
+    assert page.open == []
+    assert {tag for tag, _ in page.found} & {"script", "link", "img", "iframe", "object", "a", "form"} == set()
+    names = {name for _, attributes in page.found for name in attributes}
+    assert {name for name in names if name.startswith("on") or name in ("src", "href", "style")} == set()
+    assert "url(" not in page_of(FOUND)
+    assert "@import" not in page_of(FOUND)
+
+
+def test_hostile_words_on_the_page() -> None:
+    """What servers said is text on the page, without control characters."""
+    page = page_of(FOUND)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", page)
+    assert SECRET not in page
+
+
+def test_what_the_page_shows() -> None:
+    """Every endpoint has its row, the measured ones their bars, and each round its dot; in both languages."""
+    page = page_of(FOUND, lambda: time.struct_time((2025, 1, 2, 3, 4, 5, 3, 2, 0)))
+    for words in ("2025-01-02 03:04", "28.2 MB", "端点对比", "Endpoints compared", "data.test", "20.0", "未测量"):
+        assert words in page
+    assert page.count("<circle") == 2
+    assert page.count("<rect class='tls'") == 2
+    assert "does not work 不可用" in page
+
+
+def test_nothing_works() -> None:
+    """A page can be written of endpoints of which none works."""
+    failed = Comparison(FOUND.repo, 0, 3, 8_000_000, FOUND.measurements[2:])
+    assert Elements(page_of(failed)).open == []
+
+
+def test_numbers() -> None:
+    """Milliseconds, Mbit/s and seconds, as medians; a dash where nothing is known."""
+    row = columns_of(FOUND.measurements[0], FOUND.size)
+    assert (row.dns, row.connect, row.tls, row.http, row.rate, row.takes_range) == (
+        "10",
+        "100",
+        "120",
+        "2",
+        "20.0",
+        "yes",
+    )
+    assert float(row.estimate) == pytest.approx(11.28 + 0.48, abs=0.1)
+    wheel = columns_of(FOUND.measurements[-1], FOUND.size)
+    assert (wheel.rate, wheel.estimate, wheel.takes_range) == ("-", "-", "-")
+
+
+def test_the_record() -> None:
+    """The JSON has every round of every endpoint, and no login."""
+    text = json.dumps(record_of(FOUND))
+    assert SECRET not in text
+    told = json.loads(text)
+    assert [one["endpoint"] for one in told["endpoints"]][:2] == ["https://a.test", "https://b.test"]
+    assert told["endpoints"][0]["rounds"][0]["bytes_per_s"] == 2.5e6
+    assert told["endpoints"][2]["rounds"][0]["troubles"][0]["fault"] == "busy"
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table names every endpoint and every cause; the page is written beside it."""
+    page = tmp_path / "page.html"
+    with (
+        FakeHub([FakeRepo("modelscope", "org/name", FILES)], name="a") as good,
+        FakeHub([], [RefuseConnection()], name="b") as dead,
+    ):
+        login = good.url.replace("https://", f"https://user:{SECRET}@")
+        arguments = ["bench", "org/name", "--endpoint", login, "--endpoint", dead.url, "--rounds", "1"]
+        assert main([*arguments, "--html", str(page)]) == 0
+        told = capsys.readouterr()
+        assert main([*arguments, "--json"]) == 0
+        record = json.loads(capsys.readouterr().out)
+    assert "modelscope:org/name, 0.9 MB, 1 round" in told.out
+    assert SECRET not in told.out + told.err + page.read_text(encoding="utf-8") + json.dumps(record)
+    assert "Traceback" not in told.out + told.err
+    assert [one["works"] for one in record["endpoints"]] == [True, False]
+    assert "connect" in record["endpoints"][1]["rounds"][0]["troubles"][0]["message"]
+
+
+def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page in a folder that is not there is a mistake of the caller's: exit code 2."""
+    with FakeHub([FakeRepo("modelscope", "org/name", FILES)]) as hub:
+        arguments = ["--endpoint", hub.url, "--rounds", "1", "--html", str(tmp_path / "no" / "page.html")]
+        assert main(["bench", "org/name", *arguments]) == 2
+    assert "cannot be written" in capsys.readouterr().err
