@@ -9,9 +9,10 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
-from benchmarks.speed.results import Told, goal_table, scenario_table, table
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+
+from benchmarks.speed.results import Told, goal_table, scenario_table, table
 
 FIGURES: Mapping[str, Sequence[str]] = {
     "far": ("far", "far-redirected", "far-many", "far-many-redirected"),

@@ -174,7 +174,7 @@ def _content(scenario: Scenario, home: Path) -> Content:
 def _recording(home: Path) -> Path:
     """A recording of two minutes: the packaged one, again and again."""
     import numpy
-    import soundfile
+    import soundfile  # type: ignore[import-untyped]
 
     samples, rate = soundfile.read(SAMPLE, dtype="int16")
     place = home / "recording.wav"

@@ -45,7 +45,7 @@ def huggingface_hub(job: Job) -> Callable[[], Any]:
 
 def modelscope(job: Job) -> Callable[[], Any]:
     """The whole repository, from MODELSCOPE_ENDPOINT."""
-    from modelscope import snapshot_download
+    from modelscope import snapshot_download  # type: ignore[import-untyped]
 
     return lambda: snapshot_download(job["repo"])
 
