@@ -1,9 +1,9 @@
 """From the times at which bytes came to the rate of a line. No IO here.
 
 The beginning does not count: a cold connection is slow at first, and a line that is throttled lets the first bytes pass
-freely. What counts is the second half of the bytes. Where it takes many round trips, the rate is the one that most of
-them agree on: bytes that waited for a lost one come faster than the line is, and before them there was a gap. Where it
-takes few, on a far line, the rate has grown until just now, and its best stretch counts.
+freely. Nor do gaps and bursts: what waited for a lost packet comes faster than the line is. So the rate is the one that
+comes back most often, from one stretch of time to the next. Where none does, because a far line's rate has grown until
+just now, the best stretch in the second half of the bytes counts.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median
+from statistics import fmean
 
 GROWTH = 1.25
 """A rate that rises by more than this from one stretch of time to the next is still growing."""
-STRETCH = 0.8
-"""The share of the second half that lies in the stretch that counts, where that half takes many round trips."""
-MANY_TRIPS = 6.0
-"""So many at least."""
-MOST_BINS, MIN_BIN_S = 12, 0.05
-"""How many bins of time that half is divided into at most, and how long they are at least."""
+BINS, BIN_S = 16, 0.05
+"""How many stretches of time are compared at most, and how long they are at least; a round trip at least, too."""
 AGREEING = 0.2
-"""Rates that differ by no more than this from the median agree with it."""
+"""Rates that differ by no more than this from one among them agree with it."""
+OFTEN, SHARE = 6, 0.25
+"""So many stretches, and this part of all, make a rate one that comes back."""
+MANY_TRIPS = 6.0
+"""Where the second half of the bytes takes so many round trips, nearly all of it must lie in the stretch."""
+STRETCH = 0.8
+"""That is this part of it."""
 GROWING_TRIPS = 2.0
 """Round trips of the second half in which the rate may still have grown."""
 SHORTEST_TRIP = 0.4
@@ -92,7 +94,8 @@ class Arrivals:
         """Return how fast bytes come; None where that cannot be said."""
         if not self._times:
             return None
-        found = self._best_stretch(round_trip_s) if self._times[-1] > self._times[0] else None
+        usual = self._usual_rate(round_trip_s)
+        found = (usual, len(self._times) - 1) if usual else self._best_stretch(round_trip_s)
         if found is None:
             # All came at once, which is faster than can be seen: at least so fast.
             took_s = self._times[-1] - self.began
@@ -101,30 +104,26 @@ class Arrivals:
         started, ended = self._times[0], self._times[end]
         return Rate(bytes_per_s, max(0.0, ended - started - self._totals[end] / bytes_per_s))
 
+    def _usual_rate(self, round_trip_s: float) -> float | None:
+        """Return the rate that comes back most often; None where none does."""
+        began, took_s = self._times[0], self._times[-1] - self._times[0]
+        bin_s = max(round_trip_s, took_s / BINS, BIN_S)
+        marks = [self._total_before(began + index * bin_s) for index in range(int(took_s / bin_s) + 1)]
+        rates = [(after - before) / bin_s for before, after in pairwise(marks) if after > before]
+        clusters = ([rate for rate in rates if abs(rate - one) <= AGREEING * one] for one in rates)
+        largest = max(clusters, key=len, default=[])
+        return fmean(largest) if len(largest) >= max(OFTEN, SHARE * len(rates)) else None
+
     def _best_stretch(self, round_trip_s: float) -> tuple[float, int] | None:
-        """Find the rate of the stretch that counts, and where it ends."""
+        """Find the best stretch in the second half, and where it ends."""
         first = bisect_left(self._totals, self.total / 2)
         half_s = self._times[-1] - self._times[first]
         if half_s >= MANY_TRIPS * max(round_trip_s, LUMP_S):
-            usual = self._usual_rate(first, max(round_trip_s, half_s / MOST_BINS, MIN_BIN_S))
-            if usual is not None:
-                return usual, len(self._times) - 1
             starts, shortest_s = [first], STRETCH * half_s
         else:
             starts = list(range(first, len(self._times) - 1))
             shortest_s = min(half_s, max(half_s - GROWING_TRIPS * round_trip_s, SHORTEST_TRIP * round_trip_s))
         return max(self._stretches(starts, max(shortest_s, min(half_s, 2 * LUMP_S))), default=None)
-
-    def _usual_rate(self, first: int, bin_s: float) -> float | None:
-        """Return the median over bins of time, if most of them agree on it; what a lost packet held up does not."""
-        began, count = self._times[first], int((self._times[-1] - self._times[first]) / bin_s)
-        marks = [self._total_before(began + index * bin_s) for index in range(count + 1)]
-        rates = [(after - before) / bin_s for before, after in pairwise(marks)]
-        if len(rates) < MANY_TRIPS:
-            return None
-        usual = median(rates)
-        agreeing = sum(abs(rate - usual) <= AGREEING * usual for rate in rates)
-        return usual if usual > 0 and agreeing * 2 >= len(rates) else None
 
     def _stretches(self, starts: list[int], shortest_s: float) -> Iterator[tuple[float, int]]:
         """Yield rate and end of every stretch that is long enough."""
