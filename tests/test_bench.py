@@ -10,12 +10,12 @@ import pytest
 
 from mirrorhub import Endpoint, Settings
 from mirrorhub.api import FSMN_VAD, bench
-from mirrorhub.comparison import NOT_MEASURED, Comparison, Measurement, Round, Trouble, ranked
+from mirrorhub.bench.comparison import NOT_MEASURED, Comparison, Measurement, Round, Trouble, ranked
+from mirrorhub.bench.rates import Arrivals
+from mirrorhub.bench.visit import chosen_file
 from mirrorhub.config import Patience
 from mirrorhub.errors import ConfigError, NotCachedError
 from mirrorhub.models import FileEntry
-from mirrorhub.rates import Arrivals
-from mirrorhub.visit import chosen_file
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import (
     Drip,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from mirrorhub.bench.comparison import Comparison, Measurement, Round, Trouble
 from mirrorhub.cli import main
 from mirrorhub.cli.bench import record_of
 from mirrorhub.cli.bench_page import columns_of, page_of
-from mirrorhub.comparison import Comparison, Measurement, Round, Trouble
 from mirrorhub.models import Endpoint, Repo
 from tests.fakehub import FakeHub
 from tests.fakehub import Repo as FakeRepo

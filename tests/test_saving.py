@@ -12,12 +12,12 @@ import pytest
 
 from mirrorhub import Endpoint, Settings, fetch
 from mirrorhub.api import FSMN_VAD, bench
+from mirrorhub.bench.saving import save_order, shown, with_order
 from mirrorhub.cli import main
 from mirrorhub.config import config_path
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.errors import ConfigError
 from mirrorhub.models import Repo as RepoName
-from mirrorhub.saving import save_order, shown, with_order
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import BadListing, Drip, RefuseConnection, Status
 from tests.fakehub.repo import sample_bytes

@@ -33,7 +33,7 @@ ORDER = (
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "recall resolver intake pace transfer snapshot",
-    "saving comparison rates flow visit bench",
+    "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",

@@ -30,7 +30,7 @@ from mirrorhub.paths import revision_problem
 from mirrorhub.recall import pinned_for, recall, recall_offline
 
 if TYPE_CHECKING:
-    from mirrorhub.comparison import Comparison
+    from mirrorhub.bench.comparison import Comparison
     from mirrorhub.http.client import Client
     from mirrorhub.vad import Vad
 
@@ -359,7 +359,7 @@ def bench(
 
     async def work(_: Client) -> Comparison:
         # Not over the loop's own connections: each visit has cold ones.
-        from mirrorhub.bench import compare
+        from mirrorhub.bench.rounds import compare
 
         return await compare(call.request, call.settings, rounds=rounds, limit=limit, told=told)
 

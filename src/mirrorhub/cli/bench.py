@@ -19,7 +19,7 @@ from mirrorhub.models import Endpoint
 
 if TYPE_CHECKING:
     # Brings in the HTTP library, which no other command needs in order to start.
-    from mirrorhub.comparison import Comparison, Measurement
+    from mirrorhub.bench.comparison import Comparison, Measurement
 
 HEADINGS = (
     "#",
@@ -160,8 +160,8 @@ def _write(page: Path, text: str) -> None:
 
 
 def _save(found: Comparison, options: dict[str, Any]) -> None:
+    from mirrorhub.bench.saving import save_order, shown
     from mirrorhub.config import Settings, config_path
-    from mirrorhub.saving import save_order, shown
 
     if not found.works:
         click.echo("Not saved: no endpoint worked.", err=True)

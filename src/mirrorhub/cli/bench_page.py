@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mirrorhub.comparison import Comparison, Measurement, Part
+    from mirrorhub.bench.comparison import Comparison, Measurement, Part
 
 WIDTH, LABEL, BAR, STEP = 1040, 250, 16, 34
 """Of a chart, its names, a bar, and from one bar to the next, in units of the drawing."""

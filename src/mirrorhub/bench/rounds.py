@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from mirrorhub.bench.comparison import Comparison, Measurement, Round, Trouble, ranked
+from mirrorhub.bench.flow import Allowance
+from mirrorhub.bench.visit import Tally, Visit
 from mirrorhub.chain import Chain
-from mirrorhub.comparison import Comparison, Measurement, Round, Trouble, ranked
 from mirrorhub.config import Settings
 from mirrorhub.contacts import Contacts
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.faults import Fault
-from mirrorhub.flow import Allowance
 from mirrorhub.http.carrier import build_carrier
 from mirrorhub.http.client import Client
 from mirrorhub.http.route import route_for
@@ -24,7 +25,6 @@ from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, Endpoint, FileEntry, Manifest, SnapshotRequest, total_size
 from mirrorhub.recall import pinned_for
 from mirrorhub.resolver import believed_endpoints
-from mirrorhub.visit import Tally, Visit
 
 ROUNDS = 3
 LIMIT = 8_000_000

@@ -7,11 +7,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mirrorhub.bench.comparison import Round, Trouble
+from mirrorhub.bench.flow import (
+    MIN_RATIO,
+    Allowance,
+    Course,
+    Flow,
+    Piece,
+    failure_of,
+    piece_size,
+    pieces_of,
+    whole_pieces,
+)
 from mirrorhub.chain import UNREADABLE, Beat
-from mirrorhub.comparison import Round, Trouble
 from mirrorhub.contacts import Contacts
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.flow import MIN_RATIO, Allowance, Course, Flow, Piece, failure_of, piece_size, pieces_of, whole_pieces
 from mirrorhub.http.client import Stream
 from mirrorhub.http.timing import Timing
 from mirrorhub.lane import Body, Contact, Lane

@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from mirrorhub.bench.rates import Arrivals
 from mirrorhub.chain import UNREADABLE
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.lane import Body
 from mirrorhub.models import FileEntry
-from mirrorhub.rates import Arrivals
 from mirrorhub.spans import Span
 
 PIECE, MIN_PIECE = 256 << 10, 32 << 10
