@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.speed import results
 from benchmarks.speed.lines import why_not
 from benchmarks.speed.scenarios import SCENARIOS, Scenario
+from benchmarks.speed.trace import trace
 from benchmarks.speed.track import measure
 
 
@@ -29,11 +30,16 @@ def main() -> None:
     parser.add_argument("--only", metavar="NAMES", help=f"of {', '.join(one.name for one in SCENARIOS)}")
     parser.add_argument("--runs", type=int, help="how often, whatever the scenario says")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--trace", action="store_true", help="show when the server was asked and had answered, instead")
     parser.add_argument("--page", type=Path, metavar="FOLDER", help="write the results page and its plots")
     parser.add_argument(
         "--from", dest="earlier", type=Path, nargs="+", metavar="FILE", help="measure nothing: read this"
     )
     arguments = parser.parse_args()
+    if arguments.trace:
+        for scenario, _ in chosen(arguments):
+            print(trace(scenario))
+        return
     if arguments.earlier:
         told = results.joined(json.loads(path.read_text()) for path in arguments.earlier)
     else:

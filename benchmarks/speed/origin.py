@@ -32,7 +32,7 @@ worker_rlimit_nofile 65536;
 events {{ worker_connections 8192; }}
 http {{
     include {home}/names.conf;
-    log_format line '$connection $server_protocol $request_method $status $body_bytes_sent $request_uri';
+    log_format line '$msec $request_time $connection $server_protocol $status $body_bytes_sent $server_port';
     access_log {home}/access.log line;
     client_body_temp_path {home}/t1; proxy_temp_path {home}/t2; fastcgi_temp_path {home}/t3;
     uwsgi_temp_path {home}/t4; scgi_temp_path {home}/t5;

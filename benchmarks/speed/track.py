@@ -99,14 +99,9 @@ class Track:
 
 def measure(plan: Sequence[tuple[Scenario, int]]) -> Iterator[Measured]:
     """Run scenarios, each so many times."""
-    with tempfile.TemporaryDirectory(prefix="mirrorhub-speed-") as name:
-        home = Path(name)
-        home.chmod(0o755)  # nginx reads it as another user
-        for scenario, count in plan:
-            content = _content(scenario, home)
-            with _laid(scenario, content, home) as track:
-                yield Measured(scenario, content.size, list(_rounds(track, count)))
-            shutil.rmtree(home / "files")
+    for scenario, count in plan:
+        with laid(scenario) as track:
+            yield Measured(scenario, track.content.size, list(_rounds(track, count)))
 
 
 def _rounds(track: Track, count: int) -> Iterator[Run]:
@@ -121,9 +116,12 @@ def _rounds(track: Track, count: int) -> Iterator[Run]:
 
 
 @contextlib.contextmanager
-def _laid(scenario: Scenario, content: Content, home: Path) -> Iterator[Track]:
-    """Start the scenario's servers."""
+def laid(scenario: Scenario) -> Iterator[Track]:
+    """Make what is brought, and start the scenario's servers."""
     with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mirrorhub-speed-")))
+        home.chmod(0o755)  # nginx reads it as another user
+        content = _content(scenario, home)
         places: dict[Server, Place] = {}
         if scenario.lines:
             stack.enter_context(client_namespace())
