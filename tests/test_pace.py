@@ -286,12 +286,20 @@ class TestMoreLanes:
 
 class TestRoom:
     @pytest.mark.parametrize(
-        ("rate", "room"),
-        [(1 * MIB, 8 * MIB), (30 * MIB, 30 * MIB), (500 * MIB, 500 * MIB)],
-        ids=["slow", "quick", "very fast"],
+        ("rate", "connect_s", "room"),
+        [
+            (1 * MIB, 0.0, 8 * MIB),
+            (30 * MIB, 0.0, 8 * MIB),
+            (500 * MIB, 0.0, 125 * MIB),
+            (1 * MIB, 0.6, 8 * MIB),
+            (30 * MIB, 0.6, 18 * MIB),
+        ],
+        ids=["slow", "quick", "very fast", "slow and far", "quick and far"],
     )
-    def test_bodies_for_a_second(self, rate: int, room: int) -> None:
-        """As much may be open as comes in a second, and not less than to begin with; its end is the budget's affair."""
-        watch = Watch(lambda *_: rate, alone=True).run(3)
+    def test_room_for_what_is_on_its_way(self, rate: int, connect_s: float, room: int) -> None:
+        """As much may be open as comes in a quarter of a second, or in two round trips, and not less than at first."""
+        watch = Watch(lambda *_: rate, alone=True)
+        watch.ways.lanes[A].contact.connect_s = connect_s
+        watch.run(3)
         assert watch.budget.size == pytest.approx(room, rel=0.1)
         assert watch.ways.rate == pytest.approx(rate, rel=0.1)

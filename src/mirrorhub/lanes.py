@@ -106,8 +106,11 @@ class Lanes:
         Where there are none, each request brings the whole file, and all but one are called off: one for each lane
         costs what a cold connection sends in a round trip.
         """
-        if any(lanes[0].contact.takes_range for lanes in self._lanes.values()):
-            return float("inf")
+        for endpoint in self._chain.preferred("pull"):
+            contact = self.lane(endpoint).contact
+            # From behind a redirect, too, only so many: the first answer has the address for all the others.
+            if contact.takes_range and not contact.relays(None):
+                return float("inf")
         return max(map(len, self._lanes.values()), default=1)
 
     def hub(self, endpoint: Endpoint) -> Hub:
@@ -142,7 +145,7 @@ class Lanes:
             if contact.relays(None):
                 count = lanes_for(contact.connect_s, self._expected)
                 self.widen(endpoint, count, _takes(contact.connect_s), early=False)
-                self._connect(self._lanes[endpoint])
+                self._connect(self._lanes[endpoint], contact.data_origins[True])
 
     def decide(self, size: int) -> None:
         """Decide on the number of lanes, before the first body is asked for, by what there is to bring."""
@@ -163,7 +166,7 @@ class Lanes:
         new = [Lane(contact, number) for number in range(len(lanes), count)]
         lanes += new
         if early:
-            self._connect(new)
+            self._connect(new, contact.data_origins.get(True, contact.origin))
 
     def narrow(self, endpoint: Endpoint, count: int) -> None:
         """Use only so many lanes from now on; what is under way on the others ends there."""
@@ -191,21 +194,23 @@ class Lanes:
         self._health.save()
         await self.contacts.aclose()
 
-    def _connect(self, lanes: Iterable[Lane]) -> None:
-        """Open connections to whoever will give the bytes, as far as is known."""
+    def _connect(self, lanes: Iterable[Lane], origin: str) -> None:
+        """Open connections to whoever will give bytes, as far as is known."""
         for lane in lanes:
-            contact = lane.contact
-            origin = contact.data_origins.get(True, contact.origin)
-            ask = contact.ask(origin + "/", Beat(), lane=lane.number)
-            contact.client.connect_early(replace(ask, credentials={}, connected=lambda _: None))
+            ask = lane.contact.ask(origin + "/", Beat(), lane=lane.number)
+            lane.contact.client.connect_early(replace(ask, credentials={}, connected=lambda _: None))
 
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
         """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
         contact = self.contacts.contact(endpoint)
         contact.took(connect_s)
-        if self.count(endpoint) == 1 and "pull" in endpoint.can and not contact.relays(None):
-            # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
-            early = not contact.stands
+        # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
+        early = not contact.stands
+        if contact.relays(None):
+            if early and not contact.relays(0) and connect_s >= FAR_S:
+                # Large files come from elsewhere, and small ones from here over as many lanes.
+                self._connect(self._lanes[endpoint][1:], contact.origin)
+        elif self.count(endpoint) == 1 and "pull" in endpoint.can:
             self.widen(endpoint, lanes_for(contact.connect_s, self._expected), _takes(contact.connect_s), early=early)
 
     def _late(self, contact: Contact) -> None:

@@ -75,7 +75,7 @@ class Transfer:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for entry in plan.fetch:
+                for entry in sorted(plan.fetch, key=_is_large):
                     # Before the task is made: twenty thousand that only wait would cost as much as their files.
                     await slots.acquire()
                     group.create_task(one(entry))
@@ -197,6 +197,11 @@ async def _either(task: asyncio.Task[None], event: asyncio.Event) -> None:
         await asyncio.wait([task, happened], return_when=asyncio.FIRST_COMPLETED)
     finally:
         happened.cancel()
+
+
+def _is_large(entry: FileEntry) -> bool:
+    """Small files go first, all in one burst; the pieces of large ones keep the line busy after it."""
+    return entry.size is None or entry.size > PIECE
 
 
 def _weight(size: int | None) -> int:
