@@ -52,7 +52,7 @@ its own with an empty cache. What counts is the whole process, from its start un
 mirrorhub compares every byte with its digest; huggingface_hub, curl and aria2c do not.
 The bound is what nobody can beat who starts cold: bytes / bandwidth, and four round trips.
 A failure is a run that ended without the files, or not in time.
-Where a goal was missed, [decision 6](../decisions/0006-speed.md) says why.""",
+Where a goal was missed, [decision 6](../decisions/0007-speed.md) says why.""",
     goals="Goals",
     article="The article's table",
     measured="Measured",
@@ -70,7 +70,7 @@ CHINESE = Words(
 mirrorhub 逐字节校验摘要；huggingface_hub、curl、aria2c 不校验。
 bound（下限）是冷启动时谁也无法突破的时间：字节数 / 带宽，加四次往返。
 failure（失败）指没有取到文件，或超过时限。
-没有达到的目标，原因见[决策 6](../decisions/0006-speed.md)。""",
+没有达到的目标，原因见[决策 6](../decisions/0007-speed.md)。""",
     goals="目标",
     article="文章中的表",
     measured="测量结果",
