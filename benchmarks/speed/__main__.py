@@ -5,7 +5,8 @@
 Every client meets the same nginx over the same line, turn and turn about, each run in a process of its own with an
 empty cache; what is compared is the time of the whole process. Needs nginx, and for lines of a round trip root and
 iproute2 (and gcc, where the kernel has no netem); what cannot be run here is left out, and said. `--page` writes the
-results page from what was measured, or with `--from FILE` from earlier runs' JSON, later ones first.
+results page from what was measured, or with `--from FILE ...` from earlier runs' JSON: where several have a scenario,
+the last file's counts.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from benchmarks.speed.track import measure
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="fewer runs, and none of the long scenarios")
     parser.add_argument("--only", metavar="NAMES", help=f"of {', '.join(one.name for one in SCENARIOS)}")
     parser.add_argument("--runs", type=int, help="how often, whatever the scenario says")
@@ -41,19 +44,19 @@ def main() -> None:
             print(trace(scenario))
         return
     if arguments.earlier:
-        told = results.joined(json.loads(path.read_text()) for path in arguments.earlier)
+        whole = results.joined(json.loads(path.read_text()) for path in arguments.earlier)
     else:
-        told = results.told(summaries(chosen(arguments)), quick=arguments.quick)
+        whole = results.report(summaries(chosen(arguments)), quick=arguments.quick)
     if arguments.json:
-        arguments.json.write_text(json.dumps(told, indent=1) + "\n")
-    print(results.goal_table(told))
+        arguments.json.write_text(json.dumps(whole, indent=1) + "\n")
+    print(f"\n{results.goal_table(whole)}")
     if arguments.page:
         from benchmarks.speed.page import write_page  # matplotlib is needed for nothing else
 
-        write_page(told, arguments.page)
+        write_page(whole, arguments.page)
 
 
-def summaries(plan: list[tuple[Scenario, int]]) -> Iterator[results.Told]:
+def summaries(plan: list[tuple[Scenario, int]]) -> Iterator[results.Report]:
     """Measure, and show what came of each scenario as soon as it is over."""
     for one in map(results.summary, measure(plan)):
         print(results.scenario_table(one), flush=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from benchmarks.speed.lines import CLIENT, inside
 
@@ -57,7 +57,7 @@ class Run:
 
     Attributes:
         client: Who ran.
-        seconds: From the start of the process until everything was there.
+        seconds: From the start of the process until the call returned; of a command, until it ended.
         figures: Whatever else was measured.
         failure: Why it counts as failed; empty where it went well.
     """
@@ -89,40 +89,37 @@ def versions() -> dict[str, str]:
     for program, words in {"curl": ["--version"], "aria2c": ["--version"], "nginx": ["-v"]}.items():
         if shutil.which(program):
             done = subprocess.run([program, *words], capture_output=True, text=True)
-            told[program] = (done.stdout or done.stderr).splitlines()[0].strip()
+            told[program] = re.search(r"[\d.]+\d", done.stdout or done.stderr)[0]  # type: ignore[index]
     return told
 
 
 def _run_worker(client: str, job: Job, home: Path) -> Run:
     reading, writing = os.pipe()
     told = {**asdict(job), "files": {}, "ca_file": "", "home": "", "answer": writing, "spawned": time.monotonic()}
-    name = client.partition(" ")[0]
-    command = [*_inside(job), sys.executable, str(WORKER), name, json.dumps(told, default=str)]
+    command = [*_inside(job), sys.executable, str(WORKER), client, json.dumps(told, default=str)]
     with os.fdopen(reading) as answers:
         try:
-            words, failure, _ = _finish(command, job, home, pass_fds=(writing,))
+            words, failure, cpu_s = _finish(command, job, home, pass_fds=(writing,))
         finally:
             os.close(writing)
         answer = answers.read()
     if failure or not answer:
         return Run(client, job.limit_s, failure=failure or words or "no answer")
-    figures: dict[str, float] = json.loads(answer)
+    figures: dict[str, float] = {**json.loads(answer), "cpu_s": cpu_s}
     short = 0 <= figures.get("size", job.size) < job.size
     return Run(client, figures.pop("seconds"), figures, "bytes are missing" if short else "")
 
 
 def _run_command(client: str, command: list[str], job: Job, home: Path) -> Run:
     started = time.perf_counter()
-    _, failure, usage = _finish([*_inside(job), *command], job, home)
+    _, failure, cpu_s = _finish([*_inside(job), *command], job, home)
     seconds = time.perf_counter() - started
     size = sum(one.stat().st_size for one in (home / "got").rglob("*") if one.is_file())
-    return Run(client, seconds, usage, failure or ("bytes are missing" if size < job.size else ""))
+    return Run(client, seconds, {"cpu_s": cpu_s}, failure or ("bytes are missing" if size < job.size else ""))
 
 
-def _finish(
-    command: list[str], job: Job, home: Path, pass_fds: tuple[int, ...] = ()
-) -> tuple[str, str, dict[str, float]]:
-    """Run to the end; return its last words, why it failed, and what it used."""
+def _finish(command: list[str], job: Job, home: Path, pass_fds: tuple[int, ...] = ()) -> tuple[str, str, float]:
+    """Run to the end; return its last words, why it failed, and the CPU seconds of the whole process."""
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     with (home / "words").open("w+", errors="replace") as words:
         process = subprocess.Popen(
@@ -138,7 +135,7 @@ def _finish(
     last = lines[-1][-300:] if lines else ""
     if not failure and process.returncode:
         failure = last or f"exit {process.returncode}"
-    return last, failure, {"cpu_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1000}
+    return last, failure, used.ru_utime + used.ru_stime
 
 
 def _ends(pid: int, limit_s: float) -> bool:
@@ -189,4 +186,4 @@ def _aria2c(job: Job, home: Path) -> list[str]:
     return ["aria2c", "-q", *options, "-i", str(home / "urls")]
 
 
-_COMMANDS: dict[str, Any] = {"curl": _curl, "aria2c": _aria2c}
+_COMMANDS: Mapping[str, Callable[[Job, Path], list[str]]] = {"curl": _curl, "aria2c": _aria2c}

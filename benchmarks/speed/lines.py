@@ -6,6 +6,7 @@ both. Needs root, iproute2, and gcc for the second.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import mkdtemp
 
 CLIENT = f"mirrorhub-{os.getpid()}"
 """The namespace that every client runs in."""
@@ -67,7 +68,7 @@ def why_not() -> str | None:
     """Say what is missing for lines on this machine; None where nothing is."""
     if os.name != "posix" or os.geteuid() != 0:
         return "lines need root"
-    missing = [name for name in ("ip", *([] if has_netem() else ["gcc"])) if not shutil.which(name)]
+    missing = [name for name in ("ip", "sysctl", *([] if has_netem() else ["gcc"])) if not shutil.which(name)]
     if missing:
         return f"lines need {' and '.join(missing)}"
     return None if has_netem() or Path("/dev/net/tun").exists() else "lines need netem or /dev/net/tun"
@@ -77,13 +78,13 @@ def why_not() -> str | None:
 def has_netem() -> bool:
     """Whether the kernel can delay packets itself."""
     trial = f"{CLIENT}-netem"
+    if not (shutil.which("ip") and shutil.which("tc")):
+        return False
     if subprocess.run(["ip", "netns", "add", trial], capture_output=True).returncode:
         return False
     try:
         words = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"]
         return subprocess.run([*inside(trial), *words], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
     finally:
         subprocess.run(["ip", "netns", "delete", trial], check=True)
 
@@ -109,7 +110,7 @@ def server_namespace(number: int) -> Iterator[Place]:
 
 @contextlib.contextmanager
 def joined(number: int, line: Line, seed: int) -> Iterator[None]:
-    """Join the clients to a server; the same seed loses the same packets."""
+    """Join the clients to a server; over `link.c` the same seed loses the same packets."""
     if has_netem():
         _join_by_netem(number, line)
         try:
@@ -148,7 +149,9 @@ def _join_by_netem(number: int, line: Line) -> None:
 
 @cache
 def _link_program() -> Path:
-    program = Path(gettempdir()) / f"mirrorhub-link-{os.getpid()}"
+    folder = mkdtemp(prefix="mirrorhub-link-")
+    atexit.register(shutil.rmtree, folder)
+    program = Path(folder) / "link"
     subprocess.run(["gcc", "-O2", "-o", program, Path(__file__).with_name("link.c")], check=True)
     return program
 

@@ -132,7 +132,6 @@ class Origin:
     """A hub that is running."""
 
     url: str
-    data_url: str
     ca_file: Path
     log: Path
 
@@ -190,7 +189,7 @@ def serving(
     nginx = subprocess.Popen([*place.enter, "nginx", "-c", own / "nginx.conf"], stderr=subprocess.DEVNULL)
     try:
         _wait(own / "access.log", nginx)
-        yield Origin(f"https://{place.address}:{PORT}", data_url, certificates.authority, own / "access.log")
+        yield Origin(f"https://{place.address}:{PORT}", certificates.authority, own / "access.log")
     finally:
         nginx.terminate()
         nginx.wait()

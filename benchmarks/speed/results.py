@@ -16,13 +16,14 @@ from benchmarks.speed.clients import Run
 from benchmarks.speed.scenarios import SCENARIOS, Goal
 from benchmarks.speed.track import Measured
 
+ORDER = [scenario.name for scenario in SCENARIOS]
 ROUND_TRIPS = 4
 """What nobody can save who starts cold: TCP, TLS, a listing, and the first body."""
 _SYSCTL = ("tcp_congestion_control", "tcp_rmem", "tcp_wmem")
-Told = Mapping[str, Any]
+Report = Mapping[str, Any]
 
 
-def told(scenarios: Iterable[Told], *, quick: bool) -> Told:
+def report(scenarios: Iterable[Report], *, quick: bool) -> Report:
     """Put together everything that was measured, and on what."""
     settings = {name: _read(f"/proc/sys/net/ipv4/{name}") for name in _SYSCTL}
     return {
@@ -36,17 +37,17 @@ def told(scenarios: Iterable[Told], *, quick: bool) -> Told:
     }
 
 
-def joined(several: Iterable[Told]) -> Told:
-    """Put several runs of the benchmark together: each scenario as it was measured last."""
+def joined(several: Iterable[Report]) -> Report:
+    """Put several runs of the benchmark together: of a scenario that several have, the last one's counts."""
     whole: dict[str, Any] = {}
-    scenarios: dict[str, Told] = {}
+    scenarios: dict[str, Report] = {}
     for one in several:
         whole |= one
-        scenarios |= {scenario["name"]: scenario for scenario in one["scenarios"]}
-    return whole | {"scenarios": [scenarios[one.name] for one in SCENARIOS if one.name in scenarios]}
+        scenarios |= {scenario["name"]: {"when": one["when"], **scenario} for scenario in one["scenarios"]}
+    return whole | {"scenarios": [scenarios[name] for name in ORDER if name in scenarios]}
 
 
-def summary(measured: Measured) -> Told:
+def summary(measured: Measured) -> Report:
     """Draw a scenario's runs together."""
     scenario = measured.scenario
     by_label: dict[str, list[Run]] = {}
@@ -67,30 +68,38 @@ def summary(measured: Measured) -> Told:
     }
 
 
-def scenario_table(one: Told) -> str:
-    """Show a scenario's medians and spread."""
+def scenario_table(one: Report) -> str:
+    """Show a scenario's medians and spread. On a line a client's CPU and memory are not the question."""
     figures = [name for name in _FIGURES if any(name in row["medians"] for row in one["rows"].values())]
+    figures = [name for name in figures if name not in _AT_HOME or not one["lines"]]
+    cold = cold_labels(one["name"])
     head = ["", "runs", *(_FIGURES[name][0] for name in figures), "least - most s", "x bound", "failures"]
     body = []
     for label, row in one["rows"].items():
         medians = row["medians"]
-        bound = f"{medians['seconds'] / one['bound_s']:.2f}" if one["bound_s"] and "seconds" in medians else ""
+        bounded = one["bound_s"] and "seconds" in medians and label in cold
+        bound = f"{medians['seconds'] / one['bound_s']:.2f}" if bounded else ""
         spread = f"{row['least_s']:.2f} - {row['most_s']:.2f}" if "seconds" in medians else ""
         cells = [_FIGURES[name][1].format(medians[name]) if name in medians else "" for name in figures]
         body.append([label, str(row["runs"]), *cells, spread, bound, str(row["failures"] or "")])
     bound = f"; bound {one['bound_s']:.2f} s" if one["bound_s"] else ""
     between = ", ".join(f"{server}: {line}" for server, line in one["lines"].items()) or "loopback"
     title = f"{one['name']}: {one['title']} ({between}; {one['size'] / 1e6:.1f} MB{bound})"
-    return f"\n{title}\n\n{table(head, body)}"
+    return f"\n{title}\n\n{table(head, body)}\n"
 
 
-def goal_table(told: Told) -> str:
-    """Show every goal, and what came of it."""
+def cold_labels(name: str) -> set[str]:
+    """Return whom a scenario's bound is for: who starts cold, asks for a listing and brings everything."""
+    entries = [entry for scenario in SCENARIOS if scenario.name == name for entry in scenario.entries]
+    return {entry.label for entry in entries if entry.is_cold}
+
+
+def goal_table(whole: Report) -> str:
+    """Show every goal, and what came of it; where nobody could be compared it is not met."""
     body = [
-        [one["name"], _words(goal), f"{goal['value']:.3g}", f"{goal['limit']:.3g}", "yes" if goal["met"] else "NO"]
-        for one in told["scenarios"]
+        [one["name"], _words(goal), _figure(goal["value"]), _figure(goal["limit"]), "yes" if goal["met"] else "NO"]
+        for one in whole["scenarios"]
         for goal in one["goals"]
-        if goal["value"] is not None
     ]
     return table(["scenario", "figure", "measured", "goal, at most", "met"], body)
 
@@ -110,9 +119,13 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
 
 
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+_AT_HOME = ("cpu_s", "peak_mb")
 _FIGURES = {
     "seconds": ("median s", "{:.2f}"),
-    "call_s": ("call alone s", "{:.2f}"),
     "heard_s": ("first result s", "{:.2f}"),
     "again_s": ("again s", "{:.4f}"),
     "beside_listing_s": ("beside listing s", "{:.4f}"),
@@ -121,7 +134,7 @@ _FIGURES = {
 }
 
 
-def _row(runs: Sequence[Run]) -> Told:
+def _row(runs: Sequence[Run]) -> Report:
     good = [run for run in runs if not run.failure]
     figures = {name: [run.figures[name] for run in good if name in run.figures] for name in _FIGURES}
     figures["seconds"] = [run.seconds for run in good]
@@ -136,7 +149,7 @@ def _row(runs: Sequence[Run]) -> Told:
     }
 
 
-def _goal(goal: Goal, rows: Mapping[str, Told]) -> Told:
+def _goal(goal: Goal, rows: Mapping[str, Report]) -> Report:
     value = _value(goal, rows)
     met = value is not None and value <= goal.limit
     return {
@@ -150,7 +163,7 @@ def _goal(goal: Goal, rows: Mapping[str, Told]) -> Told:
     }
 
 
-def _value(goal: Goal, rows: Mapping[str, Told]) -> float | None:
+def _value(goal: Goal, rows: Mapping[str, Report]) -> float | None:
     if goal.figure == "failures":
         return float(rows[goal.entry]["failures"])
     own = rows[goal.entry]["medians"].get(goal.figure)
@@ -162,15 +175,14 @@ def _value(goal: Goal, rows: Mapping[str, Told]) -> float | None:
     return float(own - other if goal.unit == "more" else own / other)
 
 
-def _words(goal: Told) -> str:
-    figure = goal["figure"] if goal["figure"] != "seconds" else ("ratio" if goal["unit"] == "ratio" else "seconds")
+def _words(goal: Report) -> str:
     match goal["unit"]:
         case "ratio":
-            return f"{figure}: {goal['entry']} / {goal['against']}"
+            return f"{goal['figure']}: {goal['entry']} / {goal['against']}"
         case "more":
-            return f"{figure} more: {goal['entry']} - {goal['against']}"
+            return f"{goal['figure']} more: {goal['entry']} - {goal['against']}"
         case _:
-            return f"{figure}: {goal['entry']}"
+            return f"{goal['figure']}: {goal['entry']}"
 
 
 def _windows() -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from benchmarks.speed.lines import Line
 
-MIRRORHUB = {"hf": "mirrorhub (hf)", "ms": "mirrorhub (ms)"}
 FSMN_VAD = "iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
 
 FAR = Line(0.3, 100)
@@ -62,6 +61,12 @@ class Entry:
     remembers: bool = False
     keeps_files: bool = False
 
+    @property
+    def is_cold(self) -> bool:
+        """Whether it knows nothing at first, asks for a listing and brings everything."""
+        whole = self.client in ("mirrorhub", "huggingface_hub", "modelscope")
+        return whole and not (self.remembers or self.keeps_files)
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -112,11 +117,20 @@ class Scenario:
     limit_s: float = 300.0
 
 
-def entry(label: str, *servers: Server, **options: object) -> Entry:
-    """Describe a client by its label: the word before a parenthesis is who it is, `(hf)` its hub."""
+class Options(TypedDict, total=False):
+    """What may be said of an entry beside who it is: see `Entry`."""
+
+    revision: str
+    listens: bool
+    remembers: bool
+    keeps_files: bool
+
+
+def entry(label: str, *servers: Server, **options: Unpack[Options]) -> Entry:
+    """Describe a client by its label: its first word is who it is, `(hf)` its hub."""
     client = label.partition(" ")[0].partition(",")[0]
     hub = "huggingface" if "(hf" in label else "modelscope"
-    return Entry(label, client, servers or ("main",), hub, **options)  # type: ignore[arg-type]
+    return Entry(label, client, servers or ("main",), hub, **options)
 
 
 OURS = (entry("mirrorhub (hf)"), entry("mirrorhub (ms)"))
@@ -172,7 +186,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "lossy",
-        "a lossy line, 12 files of 28.2 MB, each round with losses of its own, the same for all",
+        "a lossy line, 12 files of 28.2 MB, each round with losses of its own",
         "bench/model",
         (*OURS, *PEERS, *COMMANDS),
         (*against_peers(0.8), Goal("mirrorhub (ms)", 1.2, "aria2c")),
@@ -264,7 +278,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "cold-hanging",
-        "five cold starts, the first origin hangs; a good mirror is there for whoever can use it",
+        "cold starts, the first origin hangs; a good mirror is there for whoever can use it",
         "bench/middle",
         (entry("mirrorhub (ms)", "hanging", "main"), *(entry(one.label, "hanging", "main") for one in PEERS)),
         (Goal("mirrorhub (ms)", 0, figure="failures", unit="at most"),),
@@ -274,7 +288,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "cold-lossy",
-        "five cold starts, the first origin loses 15 % of the packets; a good mirror is there for whoever can use it",
+        "cold starts, the first origin loses 15 % of the packets; a good mirror is there for whoever can use it",
         "bench/middle",
         (entry("mirrorhub (ms)", "main", "other"), *(entry(one.label, "main", "other") for one in PEERS)),
         (Goal("mirrorhub (ms)", 0, figure="failures", unit="at most"),),
@@ -293,6 +307,7 @@ SCENARIOS: tuple[Scenario, ...] = (
                 entry("modelscope, official, warm cache", "main", listens=True, keeps_files=True),
                 entry("modelscope, near mirror, warm cache", "other", listens=True, keeps_files=True),
                 entry("mirrorhub, official alone, whole repository", "main", listens=True),
+                entry("mirrorhub, official and near mirror, whole repository", "main", "other", listens=True),
                 entry("load_vad, official alone", "main", listens=True),
                 entry("load_vad, near mirror alone", "other", listens=True),
                 entry("load_vad, official and near mirror", "main", "other", listens=True),

@@ -55,7 +55,7 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         except ResolutionError as error:
             return _what_is_there(request, store, error)
         if snapshot := await _complete(request, store, manifest, chain):
-            return snapshot
+            return replace(snapshot, seconds=watch.seconds)
         async with watch.part("transfer", TransferError), _held(store, settings):
             pool = PartialPool(store.home / OWN_FOLDER)
             plan = await _plan(request, store, manifest, pool)
