@@ -43,12 +43,7 @@ def main() -> None:
         for scenario, _ in chosen(arguments):
             print(trace(scenario))
         return
-    if arguments.earlier:
-        whole = results.joined(json.loads(path.read_text()) for path in arguments.earlier)
-    else:
-        whole = results.report(summaries(chosen(arguments)), quick=arguments.quick)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(whole, indent=1) + "\n")
+    whole = results.joined(reports(arguments))
     print(f"\n{results.goal_table(whole)}")
     if arguments.page:
         from benchmarks.speed.page import write_page  # matplotlib is needed for nothing else
@@ -56,11 +51,18 @@ def main() -> None:
         write_page(whole, arguments.page)
 
 
-def summaries(plan: list[tuple[Scenario, int]]) -> Iterator[results.Report]:
-    """Measure, and show what came of each scenario as soon as it is over."""
-    for one in map(results.summary, measure(plan)):
+def reports(arguments: argparse.Namespace) -> Iterator[results.Report]:
+    """Yield what was measured earlier; or measure, show what came of each scenario, and write it down at once."""
+    for path in arguments.earlier or ():
+        yield json.loads(path.read_text())
+    scenarios = []
+    for one in map(results.summary, measure([] if arguments.earlier else chosen(arguments))):
         print(results.scenario_table(one), flush=True)
-        yield one
+        scenarios.append(one)
+        report = results.report(scenarios, quick=arguments.quick)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        yield report
 
 
 def chosen(arguments: argparse.Namespace) -> list[tuple[Scenario, int]]:
