@@ -65,7 +65,8 @@ long as there: what is compared is what each client makes of it. Seconds are fro
 that is ready; behind the slash, to the segments of a recording of two minutes. modelscope brings the whole repository,
 and so does mirrorhub in the column of that name; `load_vad` brings the four files that the detector reads (1.7 MB). The
 detector is mirrorhub's in all columns. With a mirror, mirrorhub's chain is the thin official hub first and the mirror
-after it. The article's third row is a mirror and a cache directory of its own; here it is the official hub with a warm cache.""",
+after it. The article's third row is a mirror and a cache directory of its own; here it is the official hub with a warm
+cache.""",
     measured="Measured",
     rows=("the official hub alone", "a near mirror", "a warm cache", "mirror and warm cache"),
     head=("", "the article", "modelscope", "mirrorhub, whole repository", "mirrorhub, load_vad"),
