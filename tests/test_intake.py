@@ -60,3 +60,38 @@ def test_one_piece_after_the_other(length: int, tmp_path: Path) -> None:
         return await intake.settle()
 
     assert asyncio.run(run()).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("size", [5000, len(DATA)], ids=["held in memory", "on disk"])
+@pytest.mark.parametrize("step", range(1, 6))
+def test_told_to_go_on_elsewhere_while_it_settles(size: int, step: int, tmp_path: Path) -> None:
+    """A file whose bytes are all there is settled once, and whole, whenever it is told to go on elsewhere."""
+    data = DATA[:size]
+    pool = PartialPool(tmp_path)
+    pool.prepare()
+
+    async def run() -> Path:
+        steps, settling = 0, None
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+            nonlocal steps
+            done = work(*args, **kwargs)
+            steps += settling is not None
+            if steps == step:
+                reached.set()
+                await go_on.wait()
+            return done
+
+        entry = FileEntry("model.bin", size, sha256(data).hexdigest())
+        intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), slowly)
+        await intake.begin()
+        await intake.take(intake.whole(), ENDPOINT, Part(Span(0, size)))
+        settling = asyncio.ensure_future(intake.settle())
+        await asyncio.wait([settling, asyncio.ensure_future(reached.wait())], return_when=asyncio.FIRST_COMPLETED)
+        settling.cancel()
+        go_on.set()
+        await asyncio.wait([settling])
+        return await intake.settle()
+
+    assert asyncio.run(run()).read_bytes() == data

@@ -128,6 +128,7 @@ class Intake:
         self._open: list[Piece] = []
         self._whole: Piece | None = None
         self._sole = asyncio.Lock()  # held by a body that brings the whole file although a piece was asked for
+        self._place: Path | None = None
         self._hasher = self._new_hasher()
         self._hashed = 0
         self._suspect: Suspect | None = None
@@ -220,9 +221,19 @@ class Intake:
             Failure: It is not what was vouched for.
             OSError: The disk refuses.
         """
-        if self._in_memory:
-            return await self._settle_in_memory()
+        if self._place is None:
+            # Not by halves, though it be told to go on elsewhere: whoever asks next finds it settled.
+            await uninterrupted(self._settle())
+        assert self._place is not None
+        return self._place
+
+    async def _settle(self) -> None:
+        self._place = await (self._settle_in_memory() if self._in_memory else self._settle_on_disk())
+
+    async def _settle_on_disk(self) -> Path:
         await self._flush_all()
+        if self._entry.size is not None and self._partial.front != self._entry.size:
+            raise Failure(Fault.SHORT_BODY, f"has {self._partial.front:,} of {self._entry.size:,} bytes")
         if not self._partial.runs:
             await self._write(self._partial.write, 0, b"", "")  # an empty file is a file, too
         if wrong := await self._wrong_digest():
@@ -409,9 +420,10 @@ class Intake:
 
     def _put_in_memory(self, data: bytes) -> Path | WrongDigest:
         digest = self._entry.digest
-        if digest is not None and self._hasher is not None:
-            self._hasher.update(data)
-            if (actual := self._hasher.hexdigest()) != digest.value:
+        if digest is not None:
+            hasher = hasher_for(digest, len(data))
+            hasher.update(data)
+            if (actual := hasher.hexdigest()) != digest.value:
                 return WrongDigest(digest.value, actual)
         return self._pool.put_small(self._entry, data)
 
@@ -419,7 +431,7 @@ class Intake:
         digest = self._entry.digest
         if digest is None:
             return None
-        if self._hasher is None:
+        if self._hasher is None or self._hashed > self._partial.front:
             path = self._partial.folder / "data"
             actual = await self._write(file_digest, path, digest, self._partial.front)
         else:

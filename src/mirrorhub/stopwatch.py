@@ -56,4 +56,6 @@ async def uninterrupted(work: Awaitable[T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # looked at: whoever cancelled does not want to know
         raise
