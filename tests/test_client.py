@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -83,18 +83,47 @@ def test_an_answer_that_unpacks_to_too_much(carrier: str) -> None:
         asyncio.run(read(hub))
 
 
+def unpack(chunks: Iterable[bytes], limit: int = 10_000_000) -> list[bytes]:
+    """Unpack, and return the blocks."""
+
+    async def coming() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    async def blocks() -> list[bytes]:
+        return [block async for block in unpacked(coming(), limit)]
+
+    return asyncio.run(blocks())
+
+
 def test_unpacking_goes_block_by_block() -> None:
-    """However much a chunk stands for, it is never unpacked at once; what follows the end is not looked at."""
+    """However much a chunk stands for, it is never unpacked at once; all members of it count."""
+    data = sample_bytes("listing", 100_000) * 30
+    blocks = unpack([gzip.compress(data) + gzip.compress(b"and more")])
+    assert b"".join(blocks) == data + b"and more"
+    assert max(map(len, blocks)) <= 256 << 10
 
-    async def packed() -> AsyncIterator[bytes]:
-        yield gzip.compress(bytes(5_000_000)) + b"and more"
 
-    async def blocks() -> list[int]:
-        return [len(block) async for block in unpacked(packed())]
+EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
+HEADER = gzip.compress(b"")[:10]
 
-    sizes = asyncio.run(blocks())
-    assert sum(sizes) == 5_000_000
-    assert max(sizes) <= 256 << 10
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        ([gzip.compress(bytes(50_000_000))], "far more than a listing"),
+        ([gzip.compress(b"") * 1000] * 100, "more than 1,000,000 bytes"),
+        ([HEADER, *[EMPTY_BLOCK * 1000] * 1000], "more than 1,000,000 bytes"),
+        ([HEADER[:3] + b"\x08" + HEADER[4:], *[b"x" * 1000] * 2000], "more than 1,000,000 bytes"),
+        ([gzip.compress(b"abc")[:-4]], "ended too early"),
+        ([gzip.compress(b"abc") + b"garbage"], "calls itself gzip and is not"),
+    ],
+    ids=["bomb", "members without end", "blocks of nothing", "a name without end", "cut off", "garbage behind"],
+)
+def test_what_is_not_unpacked(chunks: list[bytes], words: str) -> None:
+    """Neither few bytes that stand for many nor many that stand for none are read further than a listing is long."""
+    with pytest.raises(Failure, match=words):
+        unpack(chunks, 1_000_000)
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ class Stream:
         """
         parts: list[bytes] = []
         size = 0
-        async for chunk in unpacked(self) if self._packed else self:
+        async for chunk in unpacked(self, limit) if self._packed else self:
             size += len(chunk)
             if size > limit:
                 raise Failure(Fault.LONG_BODY, f"answer of more than {limit:,} bytes, not read further")
