@@ -43,6 +43,8 @@ class Budget:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.leave(size)
+            else:
+                self._admit()  # those behind it may fit
             raise
 
     def leave(self, size: int) -> None:

@@ -143,9 +143,11 @@ class Contact:
         """Remember who answered, and how."""
         self.multiplexes = self.multiplexes and stream.multiplexed
         self.took(stream.connect_s)
+        if stream.status not in (200, 206):
+            return
         origin = origin_of(stream.url)
         self.data_origins[_is_large(size)] = origin
-        if _is_large(size) and origin != self.origin and stream.status in (200, 206):
+        if _is_large(size) and origin != self.origin:
             self._moved[url] = stream.url
 
 

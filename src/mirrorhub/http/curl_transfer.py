@@ -191,6 +191,8 @@ class CurlTransfer(httpx.AsyncByteStream):
         # A failed transfer gets this time too, in the end.
         if self._curl is None or self._over() or not number(self._curl, CurlInfo.PRETRANSFER_TIME_T):
             return
+        if not self._head.complete and number(self._curl, CurlInfo.STARTTRANSFER_TIME_T):
+            return  # of the request that the handle served before: libcurl has not looked at this one yet
         self.connected = True
         self._extensions = connection_facts(self._curl, self._lane.origin)
         callback = self._request.extensions.get("mirrorhub.connected")
