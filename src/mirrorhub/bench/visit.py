@@ -70,6 +70,10 @@ class Tally:
         if self.count > self._limit:
             raise Failure(Fault.LONG_BODY, f"gave more than the {self._limit:,} bytes that it may be asked for")
 
+    def unread(self, count: int) -> None:
+        """Count bytes that nobody reads, of a redirect's body, say: they came over the user's line, too."""
+        self.count += count
+
     def connecting(self) -> Timing:
         """Add up what connecting took, over all connections so far."""
         timings = [head.timing for head in self.heads if head.timing]

@@ -27,6 +27,8 @@ from mirrorhub.http.timing import Timing
 
 MAX_HOPS = 5
 MAX_RETRY_AFTER_S = 3600.0
+UNREAD = 512 << 10
+"""Bytes of a body that may have come by the time that it is let go."""
 _HEADERS = {"user-agent": f"mirrorhub/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
@@ -88,6 +90,9 @@ class Meter(Protocol):
             Failure: More than are wanted.
         """
 
+    def unread(self, count: int) -> None:
+        """So many bytes of a body may have come that nobody reads."""
+
 
 @runtime_checkable
 class Connecting(Protocol):
@@ -133,6 +138,8 @@ class Stream:
         self.timing: Timing | None = response.extensions.get("mirrorhub.timing")
         self.connect_s = float(response.extensions.get("mirrorhub.connect_s", 0.0))
         self.multiplexed = response.extensions.get("http_version") == b"HTTP/2"
+        length = response.headers.get("content-length", "")
+        self._left = int(length) if length.isdecimal() and len(length) < 19 else 0
         self._packed = _encoding(response.headers) == "gzip"
         self.status = response.status_code
         self.headers = dict(response.headers)
@@ -154,9 +161,11 @@ class Stream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._response.aiter_raw():
+                self._left -= len(chunk)
                 if self._meter is not None:
                     self._meter.received(len(chunk))
                 yield chunk
+            self._left = 0
         except httpx.HTTPError as error:
             raise failure_of(error, self._asked) from error
 
@@ -191,6 +200,9 @@ class Stream:
     async def aclose(self) -> None:
         """Let go of the stream; only this one."""
         await self._response.aclose()
+        if self._meter is not None:
+            self._meter.unread(min(max(0, self._left), UNREAD))
+        self._left = 0
 
 
 class Client:
