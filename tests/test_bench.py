@@ -10,7 +10,7 @@ import pytest
 
 from mirrorhub import Endpoint, Settings
 from mirrorhub.api import FSMN_VAD, bench
-from mirrorhub.bench.comparison import NOT_MEASURED, Comparison, Measurement, Round, Trouble, ranked
+from mirrorhub.bench.comparison import NOT_MEASURED, NOT_VISITED, Comparison, Measurement, Round, Trouble, ranked
 from mirrorhub.bench.rates import Arrivals
 from mirrorhub.bench.visit import chosen_file
 from mirrorhub.config import Patience
@@ -254,6 +254,15 @@ def test_the_allowed_time() -> None:
         found = bench("org/name", endpoints=[good.url, silent.url], timeout=1.0, limit=LIMIT)
     assert found_at(found, good).works
     assert "allowed" in str(found_at(found, silent).troubles[0])
+
+
+def test_no_time_for_all() -> None:
+    """Whoever was not reached in the allowed time is said to be just that, and stands before the package index."""
+    with FakeHub(repos(), [HangBeforeAnswer()], name="a") as silent, FakeHub(repos(), name="b") as other:
+        found = bench("org/name", endpoints=["wheel", silent.url, other.url], timeout=0.5, limit=LIMIT)
+        assert other.log.connections == ()
+    assert found_at(found, other).reason == NOT_VISITED
+    assert [one.endpoint.url for one in found.measurements[:2]] == [silent.url, other.url]
 
 
 def test_offline() -> None:

@@ -13,30 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirrorhub.cli.bench_page import Columns, columns_of, page_of
+from mirrorhub.cli.bench_page import page_of
+from mirrorhub.cli.bench_table import print_table
 from mirrorhub.cli.source import given
 from mirrorhub.models import Endpoint
 
 if TYPE_CHECKING:
     # Brings in the HTTP library, which no other command needs in order to start.
     from mirrorhub.bench.comparison import Comparison, Measurement
-
-HEADINGS = (
-    "#",
-    "endpoint",
-    "DNS\nms",
-    "connect\nms",
-    "TLS\nms",
-    "HTTP",
-    "first byte\nms",
-    "listing\nms",
-    "Mbit/s",
-    "Range",
-    "bytes from",
-    "would take\ns",
-    "what went wrong",
-)
-LEFT = frozenset({"endpoint", "bytes from", "what went wrong"})
 
 
 @click.command()
@@ -74,7 +58,7 @@ def bench(
     if as_json:
         click.echo(json.dumps(record_of(found), ensure_ascii=False, indent=2))
     else:
-        _print(found)
+        print_table(found)
     if page is not None:
         _write(page, page_of(found))
     if save:
@@ -86,7 +70,7 @@ def record_of(found: Comparison) -> dict[str, object]:
     """Write everything that was found as plain values; addresses without logins."""
     return {
         "repo": str(found.repo),
-        "size": found.size,
+        "size": found.size or None,
         "rounds": found.rounds,
         "limit": found.limit,
         "endpoints": [_record(measurement, found.size) for measurement in found.measurements],
@@ -121,32 +105,6 @@ def _status(rounds: int) -> Iterator[Callable[[int, Endpoint], None]]:
 
     with Console(stderr=True).status("") as status:
         yield lambda number, endpoint: status.update(f"round {number} of {rounds}: {escape(str(endpoint))}")
-
-
-def _print(found: Comparison) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    rounds = "1 round" if found.rounds == 1 else f"{found.rounds} rounds"
-    title = f"{found.repo}, {found.size / 1e6:.1f} MB, {rounds}"
-    table = Table(title=Text(title), box=box.SIMPLE, title_justify="left")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in LEFT else "right", overflow="fold")
-    for number, measurement in enumerate(found.measurements, 1):
-        row = columns_of(measurement, found.size)
-        # As text, not as markup: some of it comes from the other end.
-        table.add_row(*(Text(value) for value in _row(number, row)))
-    console = Console()
-    console.print(table)
-    console.print("The best is first: whoever would bring the whole model soonest from cold. Medians of all rounds.")
-
-
-def _row(number: int, row: Columns) -> tuple[str, ...]:
-    notes = "; ".join(row.troubles + row.notes)
-    values = (row.dns, row.connect, row.tls, row.http, row.first_byte, row.listing, row.rate, row.takes_range)
-    return (str(number), row.endpoint, *values, row.host, row.estimate, notes)
 
 
 def _write(page: Path, text: str) -> None:
