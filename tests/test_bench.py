@@ -267,10 +267,25 @@ def test_no_time_for_all() -> None:
 
 def test_offline() -> None:
     """Offline there is nothing to compare."""
-    with pytest.raises(NotCachedError):
+    with pytest.raises(NotCachedError, match="local_files_only"):
         bench("org/name", local_files_only=True)
     with pytest.raises(ConfigError):
         bench("org/name", endpoints="ftp://a.test")
+
+
+OFFLINE = {
+    "all": ("MIRRORHUB_OFFLINE", "org/name"),
+    "one hub": ("MODELSCOPE_OFFLINE", "org/name"),
+    "the other": ("TRANSFORMERS_OFFLINE", "hf://org/name"),
+}
+
+
+@pytest.mark.parametrize(("variable", "repo"), OFFLINE.values(), ids=OFFLINE.keys())
+def test_what_made_it_offline(variable: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that made the call offline is named."""
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(NotCachedError, match=variable):
+        bench(repo)
 
 
 def test_a_token_stays_away_from_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +23,7 @@ from mirrorhub.cli.bench_table import print_table
 from mirrorhub.models import Endpoint, Repo
 from tests.fakehub import FakeHub
 from tests.fakehub import Repo as FakeRepo
-from tests.fakehub.faults import RefuseConnection
+from tests.fakehub.faults import HangBeforeAnswer, RefuseConnection
 from tests.fakehub.repo import sample_bytes
 
 SECRET = "aSecretThatMustNotBeShown"
@@ -238,9 +241,36 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "connect" in record["endpoints"][1]["rounds"][0]["troubles"][0]["message"]
 
 
-def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A page in a folder that is not there is a mistake of the caller's: exit code 2."""
+def test_a_page_in_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page in a folder that is not there is a mistake of the caller's, told before anybody is asked."""
     with FakeHub([FakeRepo("modelscope", "org/name", FILES)]) as hub:
         arguments = ["--endpoint", hub.url, "--rounds", "1", "--html", str(tmp_path / "no" / "page.html")]
         assert main(["bench", "org/name", *arguments]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+        assert hub.log.connections == ()
+    assert f"the folder {tmp_path / 'no'} does not exist" in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page that cannot be written is exit code 2; what was to be saved is saved all the same."""
+    with FakeHub([FakeRepo("modelscope", "org/name", FILES)]) as hub:
+        arguments = ["--endpoint", hub.url, "--rounds", "1", "--html", str(tmp_path / f"{'x' * 300}.html")]
+        assert main(["bench", "org/name", *arguments, "--save"]) == 2
+    told = capsys.readouterr().err
+    assert "cannot be written" in told
+    assert "Saved to" in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_an_interruption(tmp_path: Path) -> None:
+    """Ctrl-C ends the comparison, and says that nothing was kept: bytes of a comparison never are."""
+    command = [sys.executable, "-m", "mirrorhub", "bench", "org/name", "--save"]
+    with FakeHub([], [HangBeforeAnswer()]) as hub:
+        process = subprocess.Popen([*command, "--endpoint", hub.url], stderr=subprocess.PIPE, text=True)
+        ends_at = time.monotonic() + 20
+        while not hub.log.requests() and time.monotonic() < ends_at:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told.strip().endswith("Interrupted. Nothing was kept or saved.")
+    assert "stays on disk" not in told

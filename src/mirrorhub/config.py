@@ -111,19 +111,26 @@ class Settings:
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def load(cls, arguments: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    def load(
+        cls,
+        arguments: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        to_be_written: bool = False,
+    ) -> Settings:
         """Collect the settings of a call.
 
         Args:
             arguments: Values given in code, by setting name; None values count as not given.
             environ: The environment; the process's own by default.
+            to_be_written: The config file will be written, so that one that is named need not be there yet.
 
         Raises:
             ConfigError: A value cannot be used; the message names where it stands.
         """
         environ = os.environ if environ is None else environ
         given = {name: value for name, value in (arguments or {}).items() if value is not None}
-        written = read_config_file(environ)
+        written = read_config_file(environ, to_be_written=to_be_written)
         values: dict[str, Any] = {}
         sources: dict[str, str] = {}
         for setting in SETTINGS:
@@ -132,8 +139,12 @@ class Settings:
 
     def offline_for(self, hub: HubName) -> bool:
         """Whether calls for repositories of this hub must not touch the network."""
-        by_hub = {"modelscope": self.modelscope_offline, "huggingface": self.huggingface_offline}
-        return self.offline or by_hub.get(hub, False)
+        return self.offline_by(hub) is not None
+
+    def offline_by(self, hub: HubName) -> str | None:
+        """Return where it was said that such calls are offline; None where they are not."""
+        names = [name for name in ("offline", f"{hub}_offline") if getattr(self, name, False)]
+        return self.sources.get(names[0], "settings") if names else None
 
     def token_for(self, hub: HubName) -> str | None:
         """Return the environment's or the stored token for a hub."""
@@ -176,8 +187,8 @@ class Setting:
             raise ConfigError(f"{source}: {self.name}{shown} cannot be used: {error}") from None
 
 
-def read_config_file(environ: Mapping[str, str]) -> Mapping[str, object]:
-    """Read the user's config file; a missing one is empty, unless MIRRORHUB_CONFIG names it.
+def read_config_file(environ: Mapping[str, str], *, to_be_written: bool = False) -> Mapping[str, object]:
+    """Read the user's config file; a missing one is empty, unless MIRRORHUB_CONFIG names it and it is only read.
 
     Raises:
         ConfigError: The file is missing though named, no TOML, or has unknown keys.
@@ -186,7 +197,7 @@ def read_config_file(environ: Mapping[str, str]) -> Mapping[str, object]:
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if environ.get("MIRRORHUB_CONFIG", "").strip():
+        if environ.get("MIRRORHUB_CONFIG", "").strip() and not to_be_written:
             raise ConfigError(f"MIRRORHUB_CONFIG: there is no file {path}") from None
         return {}
     except OSError as error:

@@ -32,7 +32,7 @@ def save_order(path: Path, endpoints: Sequence[Endpoint], repo: Repo, settings: 
 
     Args:
         path: The file; it need not be there.
-        endpoints: Those that were measured, the best first.
+        endpoints: Those that worked, the best first.
         repo: What they were measured with: an address without a protocol was taken for its hub's.
         settings: Under which they were measured: what the user wrote there is written the same way.
 
@@ -47,6 +47,12 @@ def save_order(path: Path, endpoints: Sequence[Endpoint], repo: Repo, settings: 
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
     return listed
+
+
+def not_among(endpoints: Iterable[Endpoint], listed: Iterable[Item], repo: Repo) -> list[Endpoint]:
+    """Return those endpoints that a list does not name."""
+    named = {_key(item, repo) for item in listed}
+    return [endpoint for endpoint in endpoints if (_url(endpoint.url), endpoint.hub) not in named]
 
 
 def item_for(endpoint: Endpoint, repo: Repo, settings: Settings) -> Item:
