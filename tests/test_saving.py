@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import stat
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -284,4 +286,23 @@ def test_mirrorhub_config_shows_it(path: Path, capsys: pytest.CaptureFixture[str
     assert main(["config", "--json"]) == 0
     told = capsys.readouterr().out
     assert "secret" not in told
-    assert '"value": "https://modelscope.ai, ms+https://modelscope.cn, https://a.test, default"' in told
+    order = "https://modelscope.ai (modelscope), ms+https://modelscope.cn, https://a.test, default"
+    assert json.loads(told)["settings"]["endpoints"] == {"value": order, "source": "config file"}
+
+
+TABLES = {
+    "only bytes": ('can = ["pull"]', "modelscope, bytes only, its listing is not believed"),
+    "tokens": ('hub = "huggingface", auth = true', "huggingface, auth: True"),
+    "another id": ('repo = "x/y"', "modelscope, repo: x/y, bytes only, its listing is not believed"),
+}
+
+
+@pytest.mark.parametrize(("keys", "words"), TABLES.values(), ids=TABLES.keys())
+def test_mirrorhub_config_shows_limits(keys: str, words: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`mirrorhub config` says of an endpoint with a table what --save says of it."""
+    path.parent.mkdir(parents=True)
+    path.write_text(f'endpoints = [{{ url = "https://user:secret@b.test", {keys} }}]', encoding="utf-8")
+    assert main(["config", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["settings"]["endpoints"]["value"]
+    assert [told] == shown(tomllib.loads(path.read_text(encoding="utf-8"))["endpoints"])
+    assert told == f"https://b.test ({words})"

@@ -273,6 +273,14 @@ def endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
     return Endpoint(named="resolve" in values.get("can", ("resolve",)), **values)
 
 
+def described(endpoint: Endpoint) -> str:
+    """Write an endpoint that has a table of its own as it may be shown: its limits, and no login."""
+    words = [endpoint.hub, *(["auth: True"] if endpoint.auth else [])]
+    words += [f"repo: {endpoint.repo}"] if endpoint.repo else []
+    words += [] if "resolve" in endpoint.can else ["bytes only, its listing is not believed"]
+    return f"{endpoint} ({', '.join(words)})"
+
+
 def _read(name: str, value: object, parse: Callable[[object], Any]) -> Any:
     try:
         return parse(value)
@@ -411,5 +419,6 @@ def _shown(name: str, value: object) -> str:
     if name.endswith("_token"):
         return "set, not shown" if value else "not set"
     if isinstance(value, tuple):
-        return re.sub(r"[^\s,/@]+@", "", redact(", ".join(map(str, value))))
+        words = [described(item) if isinstance(item, Endpoint) else str(item) for item in value]
+        return re.sub(r"[^\s,/@]+@", "", redact(", ".join(words)))
     return "not set" if value is None else redact(str(value))

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirrorhub.config import Settings, parse_url
+from mirrorhub.config import Settings, described, endpoint_from_table, parse_url
 from mirrorhub.errors import ConfigError
 from mirrorhub.hubs.aliases import content_of
 from mirrorhub.models import Endpoint, Repo
@@ -180,7 +180,4 @@ def _shown(item: Item) -> str:
     if isinstance(item, str):
         prefix = next((prefix for prefix in _PREFIXES.values() if item.startswith(prefix)), "")
         return item if item in _WORDS else prefix + Endpoint(item.removeprefix(prefix)).address
-    limits = [f"{name}: {value}" for name, value in item.items() if name in ("auth", "repo")]
-    limits += ["bytes only, its listing is not believed"] if item.get("can") == ["pull"] else []
-    address = Endpoint(str(item["url"])).address
-    return f"{address} ({', '.join([str(item.get('hub', 'modelscope')), *limits])})"
+    return described(endpoint_from_table(item))
