@@ -188,7 +188,7 @@ def test_sizes_and_rounds(size: int, rounds: int, facts: str) -> None:
     assert record_of(found)["size"] == (size or None)
 
 
-@pytest.mark.parametrize(("rate", "words"), [(2.5e6, "0.51"), (2.5e9, "0.47"), (1e5, "10.5")])
+@pytest.mark.parametrize(("rate", "words"), [(2.5e6, "0.51"), (2.5e9, "0.47"), (7.55e6, "0.60"), (1e5, "10.5")])
 def test_short_times(rate: float, words: str) -> None:
     """What would take less than a second has two digits, too."""
     one = Measurement(Endpoint("https://a.test"), (Round(1, 0.01, 0.1, 0.12, 0.1, 0.04, "2", 0.1, bytes_per_s=rate),))

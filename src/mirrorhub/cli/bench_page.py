@@ -300,7 +300,7 @@ def _together(times: list[float | None]) -> float | None:
 
 def _seconds(seconds: float | None) -> str:
     """Write seconds with two digits that tell, at least."""
-    return "-" if seconds is None else f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2g}"
+    return "-" if seconds is None else f"{seconds:.1f}" if seconds >= 1 else f"{seconds:#.2g}"
 
 
 def _size(size: int) -> str:
