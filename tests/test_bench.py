@@ -10,11 +10,14 @@ import pytest
 
 from mirrorhub import Endpoint, Settings
 from mirrorhub.api import FSMN_VAD, bench
-from mirrorhub.bench.comparison import NOT_MEASURED, Comparison, Measurement, Round, Trouble, ranked
+from mirrorhub.bench.comparison import NOT_MEASURED, NOT_VISITED, Comparison, Measurement, Round, Trouble, ranked
+from mirrorhub.bench.flow import Allowance
 from mirrorhub.bench.rates import Arrivals
+from mirrorhub.bench.rounds import Standing
 from mirrorhub.bench.visit import chosen_file
 from mirrorhub.config import Patience
 from mirrorhub.errors import ConfigError, NotCachedError
+from mirrorhub.faults import Fault
 from mirrorhub.models import FileEntry
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import (
@@ -174,11 +177,12 @@ def test_a_bad_certificate() -> None:
     )
 
 
-def test_a_dead_endpoint_is_not_asked_for_ever() -> None:
-    """Without a connection in the first two rounds there is no third."""
-    with FakeHub(repos(), [HangOnAccept()]) as hub:
-        bench("org/name", settings=hurried(hub.url), rounds=5, limit=LIMIT)
-        assert len(hub.log.connections) == 2
+@pytest.mark.parametrize("fault", [HangOnAccept(), HangBeforeAnswer()], ids=["no connection", "no answer"])
+def test_a_dead_endpoint_is_not_asked_for_ever(fault: HangOnAccept | HangBeforeAnswer) -> None:
+    """Without a connection or an answer in the first two rounds there is no third."""
+    with FakeHub(repos(), [fault], name="d") as dead, FakeHub(repos(), name="g") as good:
+        bench("org/name", settings=hurried(dead.url, good.url), rounds=4, limit=LIMIT)
+        assert (len(dead.log.connections), len(good.log.connections)) == (2, 4)
 
 
 def test_one_that_serves_sometimes() -> None:
@@ -256,12 +260,36 @@ def test_the_allowed_time() -> None:
     assert "allowed" in str(found_at(found, silent).troubles[0])
 
 
+def test_no_time_for_all() -> None:
+    """Whoever was not reached in the allowed time is said to be just that, and stands before the package index."""
+    with FakeHub(repos(), [HangBeforeAnswer()], name="a") as silent, FakeHub(repos(), name="b") as other:
+        found = bench("org/name", endpoints=["wheel", silent.url, other.url], timeout=0.5, limit=LIMIT)
+        assert other.log.connections == ()
+    assert found_at(found, other).reason == NOT_VISITED
+    assert [one.endpoint.url for one in found.measurements[:2]] == [silent.url, other.url]
+
+
 def test_offline() -> None:
     """Offline there is nothing to compare."""
-    with pytest.raises(NotCachedError):
+    with pytest.raises(NotCachedError, match="local_files_only"):
         bench("org/name", local_files_only=True)
     with pytest.raises(ConfigError):
         bench("org/name", endpoints="ftp://a.test")
+
+
+OFFLINE = {
+    "all": ("MIRRORHUB_OFFLINE", "org/name"),
+    "one hub": ("MODELSCOPE_OFFLINE", "org/name"),
+    "the other": ("TRANSFORMERS_OFFLINE", "hf://org/name"),
+}
+
+
+@pytest.mark.parametrize(("variable", "repo"), OFFLINE.values(), ids=OFFLINE.keys())
+def test_what_made_it_offline(variable: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that made the call offline is named."""
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(NotCachedError, match=variable):
+        bench(repo)
 
 
 def test_a_token_stays_away_from_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,6 +345,24 @@ def test_the_order(rounds: dict[str, tuple[Round, ...]], size: int, order: str) 
     """Whoever would bring the whole model soonest comes first; failures count against their endpoint."""
     with named(**rounds) as measurements:
         assert "".join(one.endpoint.url for one in ranked(measurements, size)) == order
+
+
+SILENT = Round(1, http="2", troubles=(Trouble("model.bin", "no answer within 15 s", Fault.READ_TIMEOUT.value),))
+STALLED = Round(1, http="2", bytes_per_s=1e6, troubles=SILENT.troubles)
+HOPES = {
+    "silent once": ((SILENT,), False),
+    "silent twice": ((SILENT, SILENT), True),
+    "it served before": ((GOOD, SILENT, SILENT), False),
+    "it served since": ((SILENT, GOOD), False),
+    "bytes came": ((STALLED, STALLED), False),
+    "busy": ((FAILED, FAILED), False),
+}
+
+
+@pytest.mark.parametrize(("rounds", "hopeless"), HOPES.values(), ids=HOPES.keys())
+def test_who_is_not_asked_again(rounds: tuple[Round, ...], hopeless: bool) -> None:
+    """Only whoever has been silent from the first round on is given up."""
+    assert Standing(Allowance(LIMIT), list(rounds)).is_hopeless is hopeless
 
 
 SUCCESSES = {

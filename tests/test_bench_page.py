@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from mirrorhub.bench.comparison import Comparison, Measurement, Round, Trouble
 from mirrorhub.cli import main
 from mirrorhub.cli.bench import record_of
-from mirrorhub.cli.bench_page import columns_of, page_of
+from mirrorhub.cli.bench_page import columns_of, facts_of, page_of
+from mirrorhub.cli.bench_table import print_table
 from mirrorhub.models import Endpoint, Repo
 from tests.fakehub import FakeHub
 from tests.fakehub import Repo as FakeRepo
-from tests.fakehub.faults import RefuseConnection
+from tests.fakehub.faults import HangBeforeAnswer, RefuseConnection
 from tests.fakehub.repo import sample_bytes
 
 SECRET = "aSecretThatMustNotBeShown"
@@ -86,10 +92,107 @@ def test_what_the_page_shows() -> None:
     assert "does not work 不可用" in page
 
 
+def printed(found: Comparison, width: int | None = None) -> str:
+    """The table as it is printed to a terminal of so many columns, or to a pipe."""
+    written = io.StringIO()
+    print_table(found, Console(file=written, width=width, force_terminal=width is not None, color_system=None))
+    return written.getvalue()
+
+
+CLEAN = Comparison(FOUND.repo, FOUND.size, 3, 8_000_000, (Measurement(Endpoint("https://a.test"), (GOOD, GOOD)),))
+ERROR = "Could not resolve host: " + "a-rather-long-name." * 8
+UNKNOWN = Measurement(Endpoint("https://c.test"), (Round(1, troubles=(Trouble("listing", ERROR, "DNS"),)),))
+
+
+@pytest.mark.parametrize("width", [80, 100, 129])
+def test_a_narrow_terminal(width: int) -> None:
+    """Where there is no room for all columns, the telling ones are there, each number on one line, whole."""
+    measurement = Measurement(Endpoint("https://a-mirror-with-a-long-name.example.org"), (GOOD,))
+    told = printed(Comparison(FOUND.repo, FOUND.size, 3, 8_000_000, (measurement, *FOUND.measurements)), width)
+    table = told[: told.index("  2 ")]
+    for words in ("connect ms", "DNS+TCP+TLS", "listing ms", "Mbit/s", "would take", " 230 ", " 150 ", "20.0", "11.8"):
+        assert words in table
+    assert "bytes from" not in told
+    assert max(map(len, told[: told.index("  3  ")].splitlines())) <= width
+
+
+def test_a_wide_terminal() -> None:
+    """Where there is room, every part has a column of its own."""
+    (line,) = [line for line in printed(CLEAN, 140).splitlines() if "a.test" in line]
+    assert " ".join(line.split()) == "1 https://a.test 10 100 120 2 100 50 20.0 yes data.test 11.8"
+
+
+def test_a_pipe() -> None:
+    """What is not printed to a terminal is never folded, and has all columns."""
+    long = Measurement(Endpoint("https://" + "long." * 60 + "test"), (GOOD,))
+    told = printed(Comparison(FOUND.repo, FOUND.size, 3, 8_000_000, (long, UNKNOWN)))
+    (line,) = [line for line in told.splitlines() if "long.long" in line]
+    assert line.split()[-3:] == ["yes", "data.test", "11.8"]
+    assert f"  2  https://c.test: listing: {ERROR}\n" in told
+
+
+@pytest.mark.parametrize("width", [None, 80, 200])
+def test_what_went_wrong(width: int | None) -> None:
+    """What went wrong stands under the table, at every width, with the endpoint that it went wrong at."""
+    told = printed(Comparison(FOUND.repo, FOUND.size, 3, 8_000_000, (*CLEAN.measurements, UNKNOWN)), width)
+    assert f"  2  https://c.test: listing: {ERROR}\n" in told
+    assert told.index("  2  https://c.test: listing") > told.index("would take")
+
+
+def test_hostile_words_in_the_table() -> None:
+    """What servers said is text in the table too: no markup, no control characters, no login."""
+    for width in (None, 80, 200):
+        told = printed(FOUND, width)
+        assert "<script>" in told
+        assert "[red]" in told
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", told)
+        assert SECRET not in told
+
+
 def test_nothing_works() -> None:
-    """A page can be written of endpoints of which none works."""
-    failed = Comparison(FOUND.repo, 0, 3, 8_000_000, FOUND.measurements[2:])
-    assert Elements(page_of(failed)).open == []
+    """Where no endpoint works none is called the best; of a package index it is said that it was not measured."""
+    for failed, index in (FOUND.measurements[2:], True), (FOUND.measurements[2:3], False):
+        found = Comparison(FOUND.repo, 0, 3, 8_000_000, failed)
+        page = page_of(found)
+        assert Elements(page).open == []
+        for told in (page, printed(found), printed(found, 80)):
+            assert "No endpoint worked." in told
+            assert "best is first" not in told
+            assert ("The package index was not measured" in told) is index
+        assert "没有可用的端点" in page
+        assert ("软件包索引未测量" in page) is index
+        assert "<tr class='best" not in page
+
+
+def test_the_best_is_marked() -> None:
+    """On the page the first row is marked, if that endpoint works."""
+    assert page_of(FOUND).count("<tr class='best") == 1
+    assert page_of(FOUND).index("<tr class='best") < page_of(FOUND).index("https://a.test")
+
+
+FACTS = [
+    (28_200_000, 3, "28.2 MB, 3 rounds"),
+    (900_000, 1, "0.9 MB, 1 round"),
+    (4_321, 2, "4.3 kB, 2 rounds"),
+    (0, 1, "size unknown, 1 round"),
+]
+
+
+@pytest.mark.parametrize(("size", "rounds", "facts"), FACTS, ids=[row[2] for row in FACTS])
+def test_sizes_and_rounds(size: int, rounds: int, facts: str) -> None:
+    """A small repository is not one of no bytes, an unknown size is said to be, and one round is one."""
+    found = Comparison(FOUND.repo, size, rounds, 8_000_000, CLEAN.measurements)
+    assert facts_of(found) == facts
+    assert all(words in page_of(found) for words in facts.split(", "))
+    assert "1 rounds" not in page_of(found)
+    assert record_of(found)["size"] == (size or None)
+
+
+@pytest.mark.parametrize(("rate", "words"), [(2.5e6, "0.51"), (2.5e9, "0.47"), (7.55e6, "0.60"), (1e5, "10.5")])
+def test_short_times(rate: float, words: str) -> None:
+    """What would take less than a second has two digits, too."""
+    one = Measurement(Endpoint("https://a.test"), (Round(1, 0.01, 0.1, 0.12, 0.1, 0.04, "2", 0.1, bytes_per_s=rate),))
+    assert columns_of(one, 100_000 if rate == 2.5e6 else 1_000_000).estimate == words
 
 
 def test_numbers() -> None:
@@ -138,9 +241,36 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "connect" in record["endpoints"][1]["rounds"][0]["troubles"][0]["message"]
 
 
-def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A page in a folder that is not there is a mistake of the caller's: exit code 2."""
+def test_a_page_in_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page in a folder that is not there is a mistake of the caller's, told before anybody is asked."""
     with FakeHub([FakeRepo("modelscope", "org/name", FILES)]) as hub:
         arguments = ["--endpoint", hub.url, "--rounds", "1", "--html", str(tmp_path / "no" / "page.html")]
         assert main(["bench", "org/name", *arguments]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+        assert hub.log.connections == ()
+    assert f"the folder {tmp_path / 'no'} does not exist" in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page that cannot be written is exit code 2; what was to be saved is saved all the same."""
+    with FakeHub([FakeRepo("modelscope", "org/name", FILES)]) as hub:
+        arguments = ["--endpoint", hub.url, "--rounds", "1", "--html", str(tmp_path / f"{'x' * 300}.html")]
+        assert main(["bench", "org/name", *arguments, "--save"]) == 2
+    told = capsys.readouterr().err
+    assert "cannot be written" in told
+    assert "Saved to" in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_an_interruption(tmp_path: Path) -> None:
+    """Ctrl-C ends the comparison, and says that nothing was kept: bytes of a comparison never are."""
+    command = [sys.executable, "-m", "mirrorhub", "bench", "org/name", "--save"]
+    with FakeHub([], [HangBeforeAnswer()]) as hub:
+        process = subprocess.Popen([*command, "--endpoint", hub.url], stderr=subprocess.PIPE, text=True)
+        ends_at = time.monotonic() + 20
+        while not hub.log.requests() and time.monotonic() < ends_at:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told.strip().endswith("Interrupted. Nothing was kept or saved.")
+    assert "stays on disk" not in told

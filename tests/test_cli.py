@@ -108,6 +108,12 @@ WRONG = [
     (["bench", "not-an-id"], 2, "owner/name"),
     (["bench", "--rounds", "0"], 2, "rounds"),
     (["bench", "--limit", "0.1"], 2, "limit"),
+    (["bench", "--limit", "nan"], 2, "limit"),
+    (["bench", "--limit", "inf"], 2, "limit"),
+    (["bench", "--limit", "1e305"], 2, "limit"),
+    (["bench", "--timeout", "nan"], 2, "timeout"),
+    (["bench", "--timeout", "inf"], 2, "timeout"),
+    (["bench", "--html", "no-such-folder/x.html"], 2, "does not exist"),
     (["bench", "--endpoint", "ftp://a.test"], 2, "ftp://a.test"),
     (["vad"], 2, "Missing argument"),
     (["vad", "x.wav", "--set", "max_end_silence_time"], 2, "NAME=VALUE"),
@@ -195,6 +201,16 @@ def test_help(arguments: list[str], option: str, capsys: Capture) -> None:
     told = capsys.readouterr()
     assert told.out.startswith("Usage: mirrorhub")
     assert told.err == ""
+
+
+def test_help_of_bench(capsys: Capture) -> None:
+    """The list of commands says in a whole line what `bench` does; its own help explains every option."""
+    assert main(["--help"]) == 0
+    assert "Compare endpoints; --save keeps the order.\n" in capsys.readouterr().out
+    assert main(["bench", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Whose protocol MODEL and plain addresses mean." in told
+    assert "Without it: those a download would use." in told
 
 
 def test_version(capsys: Capture) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import stat
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -199,7 +201,9 @@ def test_a_download_follows(path: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert main(["bench", "org/name", *arguments, "--rounds", "1", "--limit", "0.5", "--save"]) == 0
         told = capsys.readouterr().err
         assert str(path) in told
-        assert told.index(fast.url) < told.index(slow.url) < told.index(dead.url) < told.index("default")
+        assert told.index(fast.url) < told.index(slow.url) < told.index("default")
+        assert f"Not saved, because it never worked: {dead.url}\n" in told
+        assert path.read_text(encoding="utf-8").count("https://") == 2
         slow.log.clear()
         snapshot = fetch("org/name")
         assert {attempt.endpoint for attempt in snapshot.attempts} == {fast.url}
@@ -233,6 +237,40 @@ def test_nothing_is_saved_where_nothing_works(path: Path, capsys: pytest.Capture
     assert not path.exists()
 
 
+def test_one_that_was_listed_and_does_not_work(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the file lists already stays though it never worked, after those that did; nobody else is let in."""
+    with (
+        FakeHub(repos(), [RefuseConnection()], name="d") as dead,
+        FakeHub(repos(), [RefuseConnection()], name="e") as other,
+        FakeHub(repos(), name="f") as good,
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_text(f'endpoints = ["ms+{dead.url}/", "wheel"]\n', encoding="utf-8")
+        arguments = [word for url in (dead.url, other.url, good.url) for word in ("--endpoint", url)]
+        assert main(["bench", "org/name", *arguments, "--rounds", "1", "--limit", "0.5", "--save"]) == 0
+        told = capsys.readouterr().err
+        assert Settings.load().endpoints == (good.url, f"ms+{dead.url}/", "wheel")
+        assert told.count("because it never worked") == 1
+        assert f"because it never worked: {other.url}" in told
+
+
+def test_a_file_that_is_not_there_yet(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A config file that MIRRORHUB_CONFIG names can be made by --save; otherwise one has to be there."""
+    path.parent.mkdir(parents=True)
+    path.write_text('trust = "nonsense"\n', encoding="utf-8")
+    named = tmp_path / "new" / "named.toml"
+    monkeypatch.setenv("MIRRORHUB_CONFIG", str(named))
+    with FakeHub(repos()) as hub:
+        arguments = ["bench", "org/name", "--endpoint", hub.url, "--rounds", "1", "--limit", "0.5"]
+        assert main(arguments) == 2
+        assert f"there is no file {named}" in capsys.readouterr().err
+        assert main([*arguments, "--save"]) == 0
+        assert Settings.load().endpoints == (hub.url, "default")
+        assert main(arguments) == 0
+
+
 def test_a_variable_that_wins(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where MIRRORHUB_ENDPOINTS is set, the saved order would not count: that is said."""
     with FakeHub(repos()) as hub:
@@ -248,4 +286,23 @@ def test_mirrorhub_config_shows_it(path: Path, capsys: pytest.CaptureFixture[str
     assert main(["config", "--json"]) == 0
     told = capsys.readouterr().out
     assert "secret" not in told
-    assert '"value": "https://modelscope.ai, ms+https://modelscope.cn, https://a.test, default"' in told
+    order = "https://modelscope.ai (modelscope), ms+https://modelscope.cn, https://a.test, default"
+    assert json.loads(told)["settings"]["endpoints"] == {"value": order, "source": "config file"}
+
+
+TABLES = {
+    "only bytes": ('can = ["pull"]', "modelscope, bytes only, its listing is not believed"),
+    "tokens": ('hub = "huggingface", auth = true', "huggingface, auth: True"),
+    "another id": ('repo = "x/y"', "modelscope, repo: x/y, bytes only, its listing is not believed"),
+}
+
+
+@pytest.mark.parametrize(("keys", "words"), TABLES.values(), ids=TABLES.keys())
+def test_mirrorhub_config_shows_limits(keys: str, words: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`mirrorhub config` says of an endpoint with a table what --save says of it."""
+    path.parent.mkdir(parents=True)
+    path.write_text(f'endpoints = [{{ url = "https://user:secret@b.test", {keys} }}]', encoding="utf-8")
+    assert main(["config", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["settings"]["endpoints"]["value"]
+    assert [told] == shown(tomllib.loads(path.read_text(encoding="utf-8"))["endpoints"])
+    assert told == f"https://b.test ({words})"

@@ -107,6 +107,12 @@ class Call:
     settings: Settings
     offline: bool
 
+    @property
+    def offline_by(self) -> str:
+        """What made the call offline: a variable, `config file`, or an argument."""
+        found = self.settings.offline_by(self.request.repo.hub)
+        return "local_files_only" if found is None else found
+
     def from_disk(self) -> Snapshot | None:
         """Answer without a loop or a socket, where that can be done.
 
@@ -355,7 +361,7 @@ def bench(
 
     call = _call(repo_id, revision, None, options)
     if call.offline:
-        raise NotCachedError("Endpoints cannot be compared offline.")
+        raise NotCachedError(f"Endpoints cannot be compared offline, and {call.offline_by} says to be.")
 
     async def work(_: Client) -> Comparison:
         # Not over the loop's own connections: each visit has cold ones.

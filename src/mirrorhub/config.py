@@ -111,19 +111,26 @@ class Settings:
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def load(cls, arguments: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    def load(
+        cls,
+        arguments: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        to_be_written: bool = False,
+    ) -> Settings:
         """Collect the settings of a call.
 
         Args:
             arguments: Values given in code, by setting name; None values count as not given.
             environ: The environment; the process's own by default.
+            to_be_written: The config file will be written, so that one that is named need not be there yet.
 
         Raises:
             ConfigError: A value cannot be used; the message names where it stands.
         """
         environ = os.environ if environ is None else environ
         given = {name: value for name, value in (arguments or {}).items() if value is not None}
-        written = read_config_file(environ)
+        written = read_config_file(environ, to_be_written=to_be_written)
         values: dict[str, Any] = {}
         sources: dict[str, str] = {}
         for setting in SETTINGS:
@@ -132,8 +139,12 @@ class Settings:
 
     def offline_for(self, hub: HubName) -> bool:
         """Whether calls for repositories of this hub must not touch the network."""
-        by_hub = {"modelscope": self.modelscope_offline, "huggingface": self.huggingface_offline}
-        return self.offline or by_hub.get(hub, False)
+        return self.offline_by(hub) is not None
+
+    def offline_by(self, hub: HubName) -> str | None:
+        """Return where it was said that such calls are offline; None where they are not."""
+        names = [name for name in ("offline", f"{hub}_offline") if getattr(self, name, False)]
+        return self.sources.get(names[0], "settings") if names else None
 
     def token_for(self, hub: HubName) -> str | None:
         """Return the environment's or the stored token for a hub."""
@@ -176,8 +187,8 @@ class Setting:
             raise ConfigError(f"{source}: {self.name}{shown} cannot be used: {error}") from None
 
 
-def read_config_file(environ: Mapping[str, str]) -> Mapping[str, object]:
-    """Read the user's config file; a missing one is empty, unless MIRRORHUB_CONFIG names it.
+def read_config_file(environ: Mapping[str, str], *, to_be_written: bool = False) -> Mapping[str, object]:
+    """Read the user's config file; a missing one is empty, unless MIRRORHUB_CONFIG names it and it is only read.
 
     Raises:
         ConfigError: The file is missing though named, no TOML, or has unknown keys.
@@ -186,7 +197,7 @@ def read_config_file(environ: Mapping[str, str]) -> Mapping[str, object]:
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if environ.get("MIRRORHUB_CONFIG", "").strip():
+        if environ.get("MIRRORHUB_CONFIG", "").strip() and not to_be_written:
             raise ConfigError(f"MIRRORHUB_CONFIG: there is no file {path}") from None
         return {}
     except OSError as error:
@@ -260,6 +271,14 @@ def endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
         table = {**table, "can": ["pull"]}
     values = {key: _read(f"[[endpoint]] {key}", value, known[key]) for key, value in table.items()}
     return Endpoint(named="resolve" in values.get("can", ("resolve",)), **values)
+
+
+def described(endpoint: Endpoint) -> str:
+    """Write an endpoint that has a table of its own as it may be shown: its limits, and no login."""
+    words = [endpoint.hub, *(["auth: True"] if endpoint.auth else [])]
+    words += [f"repo: {endpoint.repo}"] if endpoint.repo else []
+    words += [] if "resolve" in endpoint.can else ["bytes only, its listing is not believed"]
+    return f"{endpoint} ({', '.join(words)})"
 
 
 def _read(name: str, value: object, parse: Callable[[object], Any]) -> Any:
@@ -400,5 +419,6 @@ def _shown(name: str, value: object) -> str:
     if name.endswith("_token"):
         return "set, not shown" if value else "not set"
     if isinstance(value, tuple):
-        return re.sub(r"[^\s,/@]+@", "", redact(", ".join(map(str, value))))
+        words = [described(item) if isinstance(item, Endpoint) else str(item) for item in value]
+        return re.sub(r"[^\s,/@]+@", "", redact(", ".join(words)))
     return "not set" if value is None else redact(str(value))

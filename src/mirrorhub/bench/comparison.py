@@ -20,6 +20,7 @@ Part = Callable[["Round"], float | None]
 FAR_TRIPS = 2
 """Round trips that TCP and TLS 1.3 take together."""
 NOT_MEASURED = "not measured: the package installer fetches it, and it lists nothing"
+NOT_VISITED = "not visited: the time that was allowed was over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class Measurement:
     def reason(self) -> str:
         """Why there is no rate, where nothing went wrong."""
         if not self.rounds:
-            return NOT_MEASURED
+            return NOT_MEASURED if self.endpoint.hub == "wheel" else NOT_VISITED
         return self.latest(lambda one: one.reason or None) or "" if self.bytes_per_s is None else ""
 
     def latest(self, value: Callable[[Round], T | None]) -> T | None:
@@ -198,7 +199,7 @@ class Comparison:
 
     Attributes:
         repo: The repository whose files were asked for.
-        size: Its size in bytes, as far as is known: what an endpoint would have to bring.
+        size: Its size in bytes, what an endpoint would have to bring; 0 where it is not known.
         rounds: How many rounds were asked for.
         limit: How many bytes each endpoint was asked for at most.
         measurements: In order of rank.
@@ -215,14 +216,20 @@ class Comparison:
         """Whether any endpoint has served."""
         return any(measurement.works for measurement in self.measurements)
 
+    @property
+    def has_index(self) -> bool:
+        """Whether a package index is among them, which is not measured."""
+        return any(measurement.endpoint.hub == "wheel" for measurement in self.measurements)
+
 
 def ranked(measurements: Iterable[Measurement], size: int) -> tuple[Measurement, ...]:
-    """Put whoever brings so many bytes first in front; then those of unknown rate, the failed, the package index."""
+    """Put whoever brings so many bytes first in front; then unknown rates, the failed, the not visited, the index."""
     return tuple(sorted(measurements, key=lambda measurement: _rank(measurement, size)))
 
 
-def _rank(measurement: Measurement, size: int) -> tuple[bool, bool, bool, float]:
+def _rank(measurement: Measurement, size: int) -> tuple[bool, bool, bool, bool, float]:
     estimate_s = measurement.estimate_s(size)
     # Whoever serves two rounds of three has to be asked one and a half times.
     expected_s = (estimate_s or 0.0) / (measurement.success or 1.0)
-    return not measurement.rounds, not measurement.works, estimate_s is None, expected_s
+    is_index = measurement.endpoint.hub == "wheel"
+    return is_index, not measurement.rounds, not measurement.works, estimate_s is None, expected_s

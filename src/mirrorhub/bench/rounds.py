@@ -31,11 +31,18 @@ LIMIT = 8_000_000
 CONNECT_S = 3.0
 """A connection that takes longer has failed, whatever a call would allow."""
 HOPELESS_AFTER = 2
-"""So many rounds without a connection, from the first on, and an endpoint is not asked again."""
-UNREACHED = frozenset(
-    fault.value for fault in (Fault.CONNECT_TIMEOUT, Fault.REFUSED, Fault.DNS, Fault.CERTIFICATE, Fault.PROXY)
+"""So many rounds without a connection or an answer, from the first on, and an endpoint is not asked again."""
+SILENT = frozenset(
+    fault.value
+    for fault in (
+        Fault.CONNECT_TIMEOUT,
+        Fault.REFUSED,
+        Fault.DNS,
+        Fault.CERTIFICATE,
+        Fault.PROXY,
+        Fault.READ_TIMEOUT,
+    )
 )
-SILENT = UNREACHED | {Fault.READ_TIMEOUT.value}
 """After these a visit is over."""
 RAMP = 1.5
 """A visit that asked for so many times its share did so because the rate still grew."""
@@ -97,9 +104,8 @@ class Standing:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether no connection to it has ever stood, often enough."""
-        tried = [any(trouble.fault in UNREACHED for trouble in one.troubles) for one in self.rounds]
-        return len(tried) >= HOPELESS_AFTER and all(tried)
+        """Whether nothing has ever come from it, often enough."""
+        return len(self.rounds) >= HOPELESS_AFTER and all(map(_was_silent, self.rounds))
 
     def share(self, visits: int) -> int:
         """Return how many bytes of files a visit may ask for, with so many visits to come, this one among them."""
@@ -204,3 +210,7 @@ class Bench:
         if endpoint.hub != self._request.repo.hub:
             manifest = self._pinned or standing.manifest
         return ([entry for entry in manifest.files if entry.size], manifest) if manifest else ((), None)
+
+
+def _was_silent(one: Round) -> bool:
+    return one.bytes_per_s is None and any(trouble.fault in SILENT for trouble in one.troubles)

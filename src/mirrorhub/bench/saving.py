@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirrorhub.config import Settings, parse_url
+from mirrorhub.config import Settings, described, endpoint_from_table, parse_url
 from mirrorhub.errors import ConfigError
 from mirrorhub.hubs.aliases import content_of
 from mirrorhub.models import Endpoint, Repo
@@ -32,7 +32,7 @@ def save_order(path: Path, endpoints: Sequence[Endpoint], repo: Repo, settings: 
 
     Args:
         path: The file; it need not be there.
-        endpoints: Those that were measured, the best first.
+        endpoints: Those that worked, the best first.
         repo: What they were measured with: an address without a protocol was taken for its hub's.
         settings: Under which they were measured: what the user wrote there is written the same way.
 
@@ -47,6 +47,12 @@ def save_order(path: Path, endpoints: Sequence[Endpoint], repo: Repo, settings: 
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
     return listed
+
+
+def not_among(endpoints: Iterable[Endpoint], listed: Iterable[Item], repo: Repo) -> list[Endpoint]:
+    """Return those endpoints that a list does not name."""
+    named = {_key(item, repo) for item in listed}
+    return [endpoint for endpoint in endpoints if (_url(endpoint.url), endpoint.hub) not in named]
 
 
 def item_for(endpoint: Endpoint, repo: Repo, settings: Settings) -> Item:
@@ -174,7 +180,4 @@ def _shown(item: Item) -> str:
     if isinstance(item, str):
         prefix = next((prefix for prefix in _PREFIXES.values() if item.startswith(prefix)), "")
         return item if item in _WORDS else prefix + Endpoint(item.removeprefix(prefix)).address
-    limits = [f"{name}: {value}" for name, value in item.items() if name in ("auth", "repo")]
-    limits += ["bytes only, its listing is not believed"] if item.get("can") == ["pull"] else []
-    address = Endpoint(str(item["url"])).address
-    return f"{address} ({', '.join([str(item.get('hub', 'modelscope')), *limits])})"
+    return described(endpoint_from_table(item))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -13,38 +14,47 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirrorhub.cli.bench_page import Columns, columns_of, page_of
+from mirrorhub.cli.bench_page import page_of
+from mirrorhub.cli.bench_table import print_table
 from mirrorhub.cli.source import given
 from mirrorhub.models import Endpoint
 
 if TYPE_CHECKING:
     # Brings in the HTTP library, which no other command needs in order to start.
     from mirrorhub.bench.comparison import Comparison, Measurement
+    from mirrorhub.config import Settings
 
-HEADINGS = (
-    "#",
-    "endpoint",
-    "DNS\nms",
-    "connect\nms",
-    "TLS\nms",
-    "HTTP",
-    "first byte\nms",
-    "listing\nms",
-    "Mbit/s",
-    "Range",
-    "bytes from",
-    "would take\ns",
-    "what went wrong",
-)
-LEFT = frozenset({"endpoint", "bytes from", "what went wrong"})
+MB = 1_000_000
 
 
-@click.command()
+def _finite(context: click.Context, option: click.Parameter, value: float) -> float:
+    if not math.isfinite(value * MB):
+        raise click.BadParameter(f"{value} is not a number of MB.")
+    return value
+
+
+def _in_a_folder(context: click.Context, option: click.Parameter, page: Path | None) -> Path | None:
+    # Now, and not when everything has been measured.
+    if page is not None and not page.absolute().parent.is_dir():
+        raise click.BadParameter(f"the folder {page.absolute().parent} does not exist.")
+    return page
+
+
+@click.command(short_help="Compare endpoints; --save keeps the order.")
 @click.argument("model", required=False)
 @click.option("--revision", help="Branch, tag or commit; `pinned` for the built-in digests.")
-@click.option("--hub", type=click.Choice(["auto", "modelscope", "huggingface"]), default="auto")
 @click.option(
-    "--endpoint", "endpoints", multiple=True, help="An endpoint to compare; repeatable. By default, the chain."
+    "--hub",
+    type=click.Choice(["auto", "modelscope", "huggingface"]),
+    default="auto",
+    help="Whose protocol MODEL and plain addresses mean.",
+)
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    help="An address to compare (hf+https://… and ms+https://… name the protocol); repeatable. "
+    "Without it: those a download would use.",
 )
 @click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True, help="Visits to each endpoint.")
 @click.option(
@@ -52,14 +62,29 @@ LEFT = frozenset({"endpoint", "bytes from", "what went wrong"})
     type=click.FloatRange(min=0.5),
     default=8.0,
     show_default=True,
+    callback=_finite,
     help="MB that each endpoint is asked for at most, in all rounds.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Total seconds allowed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every round.")
-@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with charts.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_in_a_folder,
+    help="Write a page with charts.",
+)
 @click.option("--save", is_flag=True, help="Write the measured order into the config file.")
 def bench(
-    model: str | None, rounds: int, limit: float, as_json: bool, page: Path | None, save: bool, **options: Any
+    model: str | None,
+    rounds: int,
+    limit: float,
+    endpoints: tuple[str, ...],
+    timeout: float | None,
+    as_json: bool,
+    page: Path | None,
+    save: bool,
+    **options: Any,
 ) -> int:
     """Compare the endpoints that MODEL could come from; nothing is kept of what they give.
 
@@ -68,17 +93,24 @@ def bench(
     """
     from mirrorhub.api import FSMN_VAD
     from mirrorhub.api import bench as compare
+    from mirrorhub.config import Settings
 
-    with _status(rounds) as told:
-        found = compare(model or FSMN_VAD, rounds=rounds, limit=int(limit * 1_000_000), told=told, **given(options))
+    settings = Settings.load({"endpoints": endpoints or None, "timeout_s": timeout}, to_be_written=save)
+    options = {**given(options), "rounds": rounds, "limit": int(limit * MB), "settings": settings}
+    try:
+        with _status(rounds) as told:
+            found = compare(model or FSMN_VAD, told=told, **options)
+    except KeyboardInterrupt:
+        click.echo("Interrupted. Nothing was kept or saved.", err=True)
+        return 130
     if as_json:
         click.echo(json.dumps(record_of(found), ensure_ascii=False, indent=2))
     else:
-        _print(found)
+        print_table(found)
+    if save:
+        _save(found, settings)
     if page is not None:
         _write(page, page_of(found))
-    if save:
-        _save(found, options)
     return 0 if found.works else 1
 
 
@@ -86,7 +118,7 @@ def record_of(found: Comparison) -> dict[str, object]:
     """Write everything that was found as plain values; addresses without logins."""
     return {
         "repo": str(found.repo),
-        "size": found.size,
+        "size": found.size or None,
         "rounds": found.rounds,
         "limit": found.limit,
         "endpoints": [_record(measurement, found.size) for measurement in found.measurements],
@@ -123,32 +155,6 @@ def _status(rounds: int) -> Iterator[Callable[[int, Endpoint], None]]:
         yield lambda number, endpoint: status.update(f"round {number} of {rounds}: {escape(str(endpoint))}")
 
 
-def _print(found: Comparison) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    rounds = "1 round" if found.rounds == 1 else f"{found.rounds} rounds"
-    title = f"{found.repo}, {found.size / 1e6:.1f} MB, {rounds}"
-    table = Table(title=Text(title), box=box.SIMPLE, title_justify="left")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in LEFT else "right", overflow="fold")
-    for number, measurement in enumerate(found.measurements, 1):
-        row = columns_of(measurement, found.size)
-        # As text, not as markup: some of it comes from the other end.
-        table.add_row(*(Text(value) for value in _row(number, row)))
-    console = Console()
-    console.print(table)
-    console.print("The best is first: whoever would bring the whole model soonest from cold. Medians of all rounds.")
-
-
-def _row(number: int, row: Columns) -> tuple[str, ...]:
-    notes = "; ".join(row.troubles + row.notes)
-    values = (row.dns, row.connect, row.tls, row.http, row.first_byte, row.listing, row.rate, row.takes_range)
-    return (str(number), row.endpoint, *values, row.host, row.estimate, notes)
-
-
 def _write(page: Path, text: str) -> None:
     from mirrorhub.errors import ConfigError
 
@@ -159,20 +165,24 @@ def _write(page: Path, text: str) -> None:
     click.echo(f"page: {page.absolute()}", err=True)
 
 
-def _save(found: Comparison, options: dict[str, Any]) -> None:
-    from mirrorhub.bench.saving import save_order, shown
-    from mirrorhub.config import Settings, config_path
+def _save(found: Comparison, settings: Settings) -> None:
+    from mirrorhub.bench.saving import not_among, save_order, shown
+    from mirrorhub.config import config_path
 
     if not found.works:
         click.echo("Not saved: no endpoint worked.", err=True)
         return
     path = config_path(os.environ)
-    settings = Settings.load(given({"endpoints": options["endpoints"]}))
-    endpoints = [measurement.endpoint for measurement in found.measurements if measurement.rounds]
-    listed = save_order(path, endpoints, found.repo, settings)
+    working = [measurement.endpoint for measurement in found.measurements if measurement.works]
+    failed = [
+        measurement.endpoint for measurement in found.measurements if measurement.rounds and not measurement.works
+    ]
+    listed = save_order(path, working, found.repo, settings)
     click.echo(f"Saved to {path}: endpoints, in this order", err=True)
     for number, line in enumerate(shown(listed), 1):
         click.echo(f"  {number}. {_plain(line)}", err=True)
+    for endpoint in not_among(failed, listed, found.repo):
+        click.echo(f"Not saved, because it never worked: {_plain(str(endpoint))}", err=True)
     if os.environ.get("MIRRORHUB_ENDPOINTS", "").strip():
         click.echo("MIRRORHUB_ENDPOINTS is set, and goes before the config file: unset it to use this order.", err=True)
 

@@ -39,15 +39,22 @@ HEADINGS = (
     ("bytes from", "数据来自"),
     ("would take", "预计 s"),
 )
+BEST_FIRST = "The best is first: whoever would bring the whole model soonest from cold. Medians of all rounds."
+NONE_WORKED = "No endpoint worked."
+INDEX_LEFT = "The package index was not measured; a download would still try it."
 SOMETIMES = "did not serve every time"
 GROWING = "the rate was still growing when the limit was reached"
 CHINESE = {
+    BEST_FIRST: "最好的排在最前：从零开始、最快取回整个模型的端点。数值为各轮的中位数。",
+    NONE_WORKED: "没有可用的端点。",
+    INDEX_LEFT: "软件包索引未测量；下载时仍会尝试它。",
     SOMETIMES: "并非每次都成功",
     GROWING: "达到流量上限时速率仍在上升",
     "it gives only whole files, and none is small enough": "只提供整个文件，而且没有足够小的",
     "nobody could say which files there are": "无从得知有哪些文件",
     "too few bytes came to tell": "收到的数据太少，无法判断",
     "not measured: the package installer fetches it, and it lists nothing": "未测量：由包安装工具获取，没有文件列表",
+    "not visited: the time that was allowed was over": "未访问：限定的时间已用完",
 }
 _STEPS = [number * 10.0**power for power in range(-2, 10) for number in (1, 2, 5)]
 STYLE = """
@@ -68,7 +75,7 @@ th, td { padding: 7px 10px; border-bottom: 1px solid var(--line); text-align: ri
 th { font-size: 13px; line-height: 1.25; } th small { display: block; font-weight: normal; }
 th:nth-child(2), td:nth-child(2), th:nth-child(11), td:nth-child(11) { text-align: left; }
 td:nth-child(2), td:nth-child(11) { white-space: normal; overflow-wrap: anywhere; min-width: 150px; }
-tbody tr:first-child td { background: var(--band); font-weight: 600; }
+tr.best td { background: var(--band); font-weight: 600; }
 td.notes { text-align: left; white-space: normal; overflow-wrap: anywhere; padding-top: 0; font-size: 13px; }
 tr.noted td { border-bottom: 0; }
 svg { display: block; width: 100%; min-width: 640px; height: auto; } svg text { fill: var(--ink); font-size: 13px; }
@@ -90,9 +97,11 @@ class Columns:
     dns: str
     connect: str
     tls: str
+    connecting: str
     http: str
     first_byte: str
     listing: str
+    listed: str
     rate: str
     takes_range: str
     host: str
@@ -103,29 +112,46 @@ class Columns:
 
 def columns_of(measurement: Measurement, size: int) -> Columns:
     """Write what was found of one endpoint: medians, and what went wrong."""
-    dns, connect, tls, first_byte, listing = (_ms(measurement.median(part)) for _, _, part in PARTS)
+    times = [measurement.median(part) for _, _, part in PARTS]
+    dns, connect, tls, first_byte, listing = map(_ms, times)
     estimate_s, rate = measurement.estimate_s(size), measurement.bytes_per_s
     return Columns(
         endpoint=_printable(str(measurement.endpoint)),
         dns=dns,
         connect=connect,
         tls=tls,
+        connecting=_ms(_together(times[:3])),
         http=measurement.http or "-",
         first_byte=first_byte,
         listing=listing,
+        listed="-" if times[4] is None else _ms(_together(times[3:])),
         rate=f"{rate * 8 / 1e6:.1f}" if rate else "-",
         takes_range={True: "yes", False: "no", None: "-"}[measurement.takes_range],
         host=_printable(measurement.host or "-"),
-        estimate=f"{estimate_s:.1f}" if estimate_s is not None else "-",
+        estimate=_seconds(estimate_s),
         troubles=tuple(_printable(str(trouble)) for trouble in measurement.troubles),
         notes=_notes(measurement),
     )
 
 
+def facts_of(found: Comparison) -> str:
+    """Say of how many bytes and rounds it is."""
+    return f"{_size(found.size)}, {_rounds(found.rounds)}"
+
+
+def verdict_of(found: Comparison) -> tuple[str, ...]:
+    """Say what the order means; or that there is none, and what a download could still try."""
+    if found.works:
+        return (BEST_FIRST,)
+    return (NONE_WORKED, INDEX_LEFT) if found.has_index else (NONE_WORKED,)
+
+
 def page_of(found: Comparison, now: Callable[[], time.struct_time] = time.localtime) -> str:
     """Write the page."""
     date = time.strftime("%Y-%m-%d %H:%M", now())
-    facts = f"{found.size / 1e6:.1f} MB · {found.rounds} rounds 轮 · ≤ {found.limit / 1e6:g} MB per endpoint 每个端点"
+    size = _size(found.size) if found.size else "size unknown 大小未知"
+    facts = f"{size} · {_rounds(found.rounds)} 轮 · ≤ {found.limit / 1e6:g} MB per endpoint 每个端点"
+    verdict = verdict_of(found)
     measured = [measurement for measurement in found.measurements if measurement.rounds]
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -141,8 +167,8 @@ def page_of(found: Comparison, now: Callable[[], time.struct_time] = time.localt
 <p>{_text(str(found.repo))}</p>
 <p class="soft">{date} · {facts}</p>
 <h2>Order <span lang="zh-CN">排序</span></h2>
-<p class="soft">The best is first: whoever would bring the whole model soonest from cold. Medians of all rounds.<br>
-<span lang="zh-CN">最好的排在最前：从零开始、最快取回整个模型的端点。数值为各轮的中位数。</span></p>
+<p class="soft">{" ".join(verdict)}<br>
+<span lang="zh-CN">{"".join(CHINESE[words] for words in verdict)}</span></p>
 <div class="scroll">{_table(found)}</div>
 <h2>Until the files are known <span lang="zh-CN">得知文件列表之前的耗时</span> <small>ms</small></h2>
 {_legend([(name, words) for name, words, _ in PARTS])}
@@ -157,21 +183,26 @@ def page_of(found: Comparison, now: Callable[[], time.struct_time] = time.localt
 
 def _table(found: Comparison) -> str:
     head = "".join(f"<th>{english}<small lang='zh-CN'>{chinese}</small></th>" for english, chinese in HEADINGS)
-    rows = (_row(number, columns_of(one, found.size)) for number, one in enumerate(found.measurements, 1))
+    rows = (
+        _row(number, columns_of(one, found.size), best=number == 1 and one.works)
+        for number, one in enumerate(found.measurements, 1)
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _row(number: int, row: Columns) -> str:
+def _row(number: int, row: Columns, *, best: bool) -> str:
     takes_range = {"yes": "yes 是", "no": "no 否"}.get(row.takes_range, row.takes_range)
     numbers = (row.dns, row.connect, row.tls, row.http, row.first_byte, row.listing, row.rate)
     values = (str(number), row.endpoint, *numbers, takes_range, row.host, row.estimate)
     cells = "".join(f"<td>{_text(value)}</td>" for value in values)
+    classes = ["best"] * best + ["noted"] * bool(row.notes + row.troubles)
+    first = f"<tr class='{' '.join(classes)}'>{cells}</tr>" if classes else f"<tr>{cells}</tr>"
     if not row.notes + row.troubles:
-        return f"<tr>{cells}</tr>"
+        return first
     troubles = [f"<span class='bad'>{_text(trouble)}</span>" for trouble in row.troubles]
     notes = [f"<span class='soft'>{_text(note)} {CHINESE.get(note, '')}</span>" for note in row.notes]
     told = f"<td class='notes' colspan='{len(HEADINGS) - 1}'>{'<br>'.join([*troubles, *notes])}</td>"
-    return f"<tr class='noted'>{cells}</tr><tr><td></td>{told}</tr>"
+    return f"{first}<tr><td></td>{told}</tr>"
 
 
 def _legend(entries: list[tuple[str, str]]) -> str:
@@ -259,6 +290,27 @@ def _notes(measurement: Measurement) -> tuple[str, ...]:
 
 def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.0f}" if seconds >= 0.01 else f"{seconds * 1000:.1f}"
+
+
+def _together(times: list[float | None]) -> float | None:
+    """Add up what is known."""
+    known = [seconds for seconds in times if seconds is not None]
+    return sum(known) if known else None
+
+
+def _seconds(seconds: float | None) -> str:
+    """Write seconds with two digits that tell, at least."""
+    return "-" if seconds is None else f"{seconds:.1f}" if seconds >= 1 else f"{seconds:#.2g}"
+
+
+def _size(size: int) -> str:
+    if not size:
+        return "size unknown"
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def _rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"
 
 
 def _shortened(name: str) -> str:
