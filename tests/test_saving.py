@@ -306,3 +306,26 @@ def test_mirrorhub_config_shows_limits(keys: str, words: str, path: Path, capsys
     told = json.loads(capsys.readouterr().out)["settings"]["endpoints"]["value"]
     assert [told] == shown(tomllib.loads(path.read_text(encoding="utf-8"))["endpoints"])
     assert told == f"https://b.test ({words})"
+
+
+TABLES: list[tuple[str, str]] = [
+    ('{ url = "https://m.test", can = ["pull"] }', "https://m.test"),
+    ('{ url = "https://modelscope.cn", auth = false }', "https://modelscope.cn"),
+    ('{ url = "https://m.test", auth = true }', "https://m.test"),
+    ('{ url = "https://m.test", repo = "other/x" }', "https://m.test"),
+    ('{ url = "https://me:secret@m.test", can = ["pull"] }', "https://m.test"),
+]
+
+
+@pytest.mark.parametrize(("table", "address"), TABLES, ids=[table for table, _ in TABLES])
+def test_a_table_holds_however_its_endpoint_was_named(table: str, address: str) -> None:
+    """What the user wrote of an endpoint in a table stays, where it was measured by its address alone."""
+    text = f"endpoints = [{table}, 'default']\n"
+    _, listed = with_order(text, ["https://fast.test", f"ms+{address}"], RepoName("modelscope", "a/b"))
+    assert listed == ["https://fast.test", tomllib.loads(text)["endpoints"][0], "default"]
+
+
+def test_line_ends_stay() -> None:
+    """A file that was written on Windows stays one."""
+    text, _ = with_order('# mine\r\ntrust = "official"\r\n', ["https://m.test"], RepoName("modelscope", "a/b"))
+    assert '# mine\r\ntrust = "official"\r\n' in text

@@ -40,12 +40,14 @@ def save_order(path: Path, endpoints: Sequence[Endpoint], repo: Repo, settings: 
         ConfigError: The file cannot be read or written.
     """
     try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        before = _read(path)
         items = [item_for(endpoint, repo, settings) for endpoint in endpoints if endpoint.hub != "wheel"]
-        text, listed = with_order(text, items, repo)
+        text, listed = with_order(before, items, repo)
+        if _read(path) != before:
+            raise ConfigError(f"{path}: somebody else has just changed it; nothing was saved, try again")
         _write(path.resolve(), text, private=any(endpoint.login for endpoint in endpoints))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ConfigError(f"{path}: cannot be read or written: {error.strerror}") from None
     return listed
 
 
@@ -91,6 +93,9 @@ def with_order(text: str, items: Sequence[Item], repo: Repo) -> tuple[str, list[
         document = tomlkit.parse(text)
     except TOMLKitError as error:
         raise ConfigError(f"the config file is not TOML: {error}") from None
+    # What the user has written of an endpoint in a table holds, however it was named this time.
+    tables = {_key(item, repo): item for item in reversed(_listed(document)) if isinstance(item, Mapping)}
+    items = [tables.get(_key(item, repo), item) for item in items]
     measured = {_key(item, repo) for item in items}
     listed = [*items, *(item for item in _listed(document) if _key(item, repo) not in measured)]
     document.pop("endpoint", None)
@@ -99,9 +104,14 @@ def with_order(text: str, items: Sequence[Item], repo: Repo) -> tuple[str, list[
         array.append(_inline(item))
     document["endpoints"] = array
     written = tomlkit.dumps(document)
-    if tomllib.loads(written).get("endpoints") != listed:
+    if tomllib.loads(written) != _others(text) | {"endpoints": listed}:
         raise ConfigError("the config file could not be changed safely: write the endpoints into it by hand")
     return written, listed
+
+
+def _others(text: str) -> dict[str, object]:
+    """Return what a config file says beside the endpoints."""
+    return {name: value for name, value in tomllib.loads(text).items() if name not in ("endpoint", "endpoints")}
 
 
 def _is_alias(endpoint: Endpoint, repo: Repo) -> bool:
@@ -141,7 +151,7 @@ def _key(item: Item, repo: Repo) -> tuple[str, str]:
 
 def _url(address: str) -> str:
     try:
-        return parse_url(address)
+        return Endpoint(parse_url(address)).address  # with a login or without, it is the same one
     except ValueError:
         return address
 
@@ -154,6 +164,16 @@ def _inline(item: Item) -> Any:
     table = tomlkit.inline_table()
     table.update(item)
     return table
+
+
+def _read(path: Path) -> str:
+    """Read the file as it is, line ends included; one that is not there is empty."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not TOML: it is no UTF-8") from None
 
 
 def _write(path: Path, text: str, *, private: bool) -> None:

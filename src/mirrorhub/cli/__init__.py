@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,10 @@ for command in (download, vad, warmup, bench, config):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a pipe in another encoding (GBK, say) shows what it cannot write as a question mark.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(args=arguments, prog_name="mirrorhub", standalone_mode=False)
     except click.ClickException as error:

@@ -104,7 +104,7 @@ def bench(
         click.echo("Interrupted. Nothing was kept or saved.", err=True)
         return 130
     if as_json:
-        click.echo(json.dumps(record_of(found), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(record_of(found), indent=2))  # in ASCII: servers name files and hosts
     else:
         print_table(found)
     if save:
