@@ -156,7 +156,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         (*OURS, *PEERS, *COMMANDS),
         (*against_peers(0.75, 0.7), Goal("mirrorhub (ms)", 0.85, "curl")),
         {"main": FAR},
-        quick_runs=2,
     ),
     Scenario(
         "far-redirected",
@@ -192,7 +191,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (*against_peers(0.8), Goal("mirrorhub (ms)", 1.2, "aria2c")),
         {"main": LOSSY},
         runs=15,
-        quick_runs=3,
+        quick_runs=2,
     ),
     Scenario(
         "near",
@@ -201,7 +200,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (*OURS, *PEERS, *COMMANDS),
         against_peers(0.8),
         {"main": NEAR},
-        quick_runs=3,
+        quick_runs=2,
     ),
     Scenario(
         "near-many",
@@ -210,7 +209,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (*OURS, *PEERS, *COMMANDS),
         against_peers(0.4),
         {"main": NEAR},
-        quick_runs=3,
+        quick_runs=2,
     ),
     Scenario(
         "loopback",
@@ -221,7 +220,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             *against_peers(1 / 1.5, 1 / 2.5),
             Goal("mirrorhub (hf)", 0.6, "huggingface_hub", "cpu_s"),
         ),
-        quick_runs=3,
+        quick_runs=2,
     ),
     Scenario(
         "huge",
@@ -252,7 +251,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         (Goal("mirrorhub, behind one that crawls", 1.5, "mirrorhub, the good one alone"),),
         {"main": CRAWLING, "other": GOOD},
-        quick_runs=3,
+        quick_runs=2,
     ),
     Scenario(
         "dead",
@@ -274,7 +273,6 @@ SCENARIOS: tuple[Scenario, ...] = (
             Goal("mirrorhub, behind one that hangs, next call", 0.1, "mirrorhub, the good one alone", unit="more"),
         ),
         {"main": GOOD},
-        quick_runs=2,
     ),
     Scenario(
         "cold-hanging",
@@ -342,6 +340,5 @@ SCENARIOS: tuple[Scenario, ...] = (
             Goal("again (hf), a branch", 0.010, figure="beside_listing_s", unit="at most"),
             Goal("again (ms), a branch", 0.010, figure="beside_listing_s", unit="at most"),
         ),
-        quick_runs=3,
     ),
 )
