@@ -283,6 +283,11 @@ class TestMoreLanes:
         watch.run(4)
         assert watch.ways.reasons == []
 
+    def test_a_thin_line_is_not_split_further(self) -> None:
+        """Where a lane gives less than 32 KiB/s it is the line that is thin: more lanes would only be in the way."""
+        watch = Watch(lambda _, lanes: 24 * 1024 * lanes, alone=True, size=64 * MIB).run(30)
+        assert watch.ways.reasons == []
+
 
 class TestRoom:
     @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ More would only fill the queue before a far line until it drops what it cannot h
 FAR_PIECE = PIECE // 4
 FAST_PIECE, FAST_RATE = 4 << 20, 40 << 20
 """Bytes to ask for at a time where so many come in a second."""
-LANE_SIZE = 1 << 20
+LANE_SIZE = 1 << 19
 """Bytes that make a further lane worth its handshake on a far line."""
 EXPECTED_SIZE = 16 << 20
 """What a call for a whole repository is taken to bring, as long as nobody knows."""
@@ -152,7 +152,10 @@ class Lanes:
         self._expected = size
         for endpoint in self._chain.preferred("pull"):
             connect_s = self.lane(endpoint).contact.connect_s
-            if (count := lanes_for(connect_s, size)) > 1:
+            count = lanes_for(connect_s, size)
+            # Opened early for more than there is: a thin line would only drop what so many send at a time.
+            del self._lanes[endpoint][count:]
+            if count > 1:
                 reason = f"connecting took {connect_s:.2f} s, and there are {size / 1e6:.1f} MB to bring"
                 self.widen(endpoint, count, reason)
 
@@ -207,8 +210,8 @@ class Lanes:
         # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
         early = not contact.stands
         if contact.relays(None):
-            if early and not contact.relays(0) and connect_s >= FAR_S:
-                # Large files come from elsewhere, and small ones from here over as many lanes.
+            if early and connect_s >= FAR_S:
+                # Large files come from elsewhere, and small ones, some of them at least, from here over as many lanes.
                 self._connect(self._lanes[endpoint][1:], contact.origin)
         elif self.count(endpoint) == 1 and "pull" in endpoint.can:
             self.widen(endpoint, lanes_for(contact.connect_s, self._expected), _takes(contact.connect_s), early=early)

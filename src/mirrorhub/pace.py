@@ -38,6 +38,8 @@ AGAIN_AFTER_S = 5.0
 """After a trial that did not pay, the next one comes so much later; then twice as much."""
 FAST = 64 << 20
 """Bytes per second at which more lanes would only cost."""
+SPLIT = 32 << 10
+"""Bytes per second of one lane below which the line itself is taken to be thin: more lanes would overfill it."""
 PAYS = 1.25
 """More lanes stay if they bring so many times as much."""
 AHEAD_S = 0.25
@@ -217,7 +219,8 @@ class Pace:
         if endpoint in self._settled or not lane.contact.multiplexes or not 0 < meter.rate < FAST:
             return False
         long = meter.lasting(now) > WINDOW_S + 8 * lane.contact.connect_s
-        return long and self._lanes.count(endpoint) < MAX_LANES and self._will_last(meter.rate)
+        count = self._lanes.count(endpoint)
+        return long and count < MAX_LANES and meter.rate >= SPLIT * count and self._will_last(meter.rate)
 
     def _try_lanes(self, endpoint: Endpoint, now: float) -> None:
         count, rate = self._lanes.count(endpoint), self._meters[endpoint].rate
