@@ -156,7 +156,9 @@ class Pace:
 
     def _crawls(self, endpoint: Endpoint, now: float) -> bool:
         meter = self._meters[endpoint]
-        if self._is_starting(endpoint, CRAWL_AFTER_S, now) or now < self._next_trial_at or meter.rate >= CRAWL:
+        # Two round trips, which connecting takes, are enough to be tried beside another; to be left takes more.
+        first_s = CRAWL_AFTER_S + self._lanes.lane(endpoint).contact.connect_s
+        if now - self._began_at < first_s or now < self._next_trial_at or meter.rate >= CRAWL:
             return False
         if not self._will_last(meter.rate):
             return False
