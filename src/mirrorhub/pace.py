@@ -27,7 +27,7 @@ LONG_S = 3.0
 """A transfer that will be over sooner is left alone."""
 CRAWL = 1 << 20
 """Bytes per second below which another endpoint is tried."""
-CRAWL_AFTER_S = 0.3
+CRAWL_AFTER_S = 0.2
 """How long an endpoint gives bytes before another one is tried."""
 TRIAL_S = 0.5
 """How long two endpoints are compared; longer where the slow one is far and may only be starting slowly."""
