@@ -599,7 +599,22 @@ class TestOpening:
             assert len(call.carrier.opened) == 15
             assert call.report() == LanesReport(HUB, 16, "connecting takes 0.15 s or more")
             call.lanes.decide(3 << 20)
-            # What was opened for more than there is stays unused: on a thin line it would only be in the way.
+            # Those that have had bodies stay in the report, and get no more.
+            assert call.lanes.count(call.endpoint) == 6
+            assert call.report() == LanesReport(HUB, 16, "connecting took 0.30 s, and there are 3.1 MB to bring")
+            await call.close()
+
+        virtually(story)
+
+    def test_more_than_there_is_to_bring(self, tmp_path: Path) -> None:
+        """Lanes that were opened for more than there is stay unused: on a thin line they would only be in the way."""
+
+        async def story() -> None:
+            call = Opening(tmp_path)
+            await asyncio.sleep(FAR_S * 1.1)
+            call.connected(0.3)
+            call.lanes.decide(3 << 20)
+            assert len(call.carrier.opened) == 15
             assert call.report() == LanesReport(HUB, 6, "connecting took 0.30 s, and there are 3.1 MB to bring")
             await call.close()
 

@@ -155,10 +155,10 @@ def _draw(axis: Axes, one: Report) -> None:
 
 def _page(whole: Report, shown: Mapping[str, Sequence[Report]], scenarios: Mapping[str, Report], words: Words) -> str:
     parts = [words.opening.replace("\n", f"\n\n{words.other}\n", 1), f"## {words.goals}", goal_table(whole)]
-    for name in ("article", "article-full"):
-        if name in scenarios:
-            heading = f"## {words.article}: {scenarios[name]['size'] / 1e6:.1f} MB"
-            parts += [heading, words.about_article, _article(scenarios[name], words)]
+    if articles := [scenarios[name] for name in ("article", "article-full") if name in scenarios]:
+        parts += [f"## {words.article}", words.about_article]
+        for one in articles:
+            parts += [f"### {one['size'] / 1e6:.1f} MB", _article(one, words)]
     parts.append(f"## {words.measured}")
     for figure, there in shown.items():
         parts += [f"![{figure}](speed-{figure}.svg)", *(scenario_table(one).strip() for one in there)]

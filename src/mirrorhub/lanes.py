@@ -154,7 +154,7 @@ class Lanes:
             connect_s = self.lane(endpoint).contact.connect_s
             count = lanes_for(connect_s, size)
             # Opened early for more than there is: a thin line would only drop what so many send at a time.
-            del self._lanes[endpoint][count:]
+            self._drop(endpoint, count)
             if count > 1:
                 reason = f"connecting took {connect_s:.2f} s, and there are {size / 1e6:.1f} MB to bring"
                 self.widen(endpoint, count, reason)
@@ -173,8 +173,12 @@ class Lanes:
 
     def narrow(self, endpoint: Endpoint, count: int) -> None:
         """Use only so many lanes from now on; what is under way on the others ends there."""
+        self._reasons[endpoint] = f"{self.count(endpoint)} were tried, and gave no more than {count}"
+        self._drop(endpoint, count)
+
+    def _drop(self, endpoint: Endpoint, count: int) -> None:
+        """Give no more bodies to lanes beyond so many; those that had some stay in the report."""
         lanes = self._lanes[endpoint]
-        self._reasons[endpoint] = f"{len(lanes)} were tried, and gave no more than {count}"
         self._in_vain.setdefault(endpoint, []).extend(lanes[count:])
         del lanes[count:]
 
