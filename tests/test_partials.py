@@ -206,6 +206,75 @@ def test_clear(pool: PartialPool) -> None:
     assert sorted(path.name for path in pool.home.iterdir()) == ["partial"]
 
 
+LARGE = FileEntry("large.bin", 2 << 20, sha256="1" * 64)
+
+
+def test_a_large_file_is_named_when_it_is_synced(pool: PartialPool) -> None:
+    """Of a large file the journal says nothing before its bytes are synced; of a small one it says it at once."""
+    small, large = pool.claim(ENTRY), pool.claim(LARGE)
+    for partial in (small, large):
+        partial.note(partial.write(0, DATA[:10], A))
+        partial.note(partial.write(10, DATA[10:30], B))
+    assert [partial.unconfirmed for partial in (small, large)] == [False, True]
+    assert (large.folder / "journal").read_text() == ""
+    large.confirm()
+    assert (large.folder / "journal").read_text() == lines((0, 10, A), (10, 30, B))
+    assert (small.folder / "journal").read_text() == lines((0, 10, A), (10, 30, B))
+    small.close()
+    large.close()
+
+
+def test_what_was_not_confirmed(pool: PartialPool) -> None:
+    """Bytes of a large file that were not synced when everything ended are not believed; a release syncs them."""
+    ended, released = pool.claim(LARGE), pool.claim(LARGE)
+    ended.note(ended.write(0, DATA[:30], A))
+    ended.close()
+    ended.folder.replace(ended.folder.with_name(f"sha256-{LARGE.sha256}.gone"))
+    assert pool.claim(LARGE).held == 0
+    released.note(released.write(0, DATA[:20], A))
+    pool.release(released)
+    assert pool.claim(LARGE).held == 20
+
+
+def test_left_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:
+    """A partial of the same content is taken up out of another repository's folder; another content is not."""
+    other = PartialPool(tmp_path / "other", [pool.home])
+    left(pool, DATA[:10], lines((0, 10, A)))
+    other.prepare()
+    assert other.claim(FileEntry("x", 5, sha256="2" * 64)).held == 0
+    partial = other.claim(ENTRY)
+    assert (partial.held, partial.folder.parent.parent) == (10, other.home)
+    assert list((pool.home / "partial").iterdir()) == []
+
+
+def test_ready_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:
+    """A checked file that waits in another repository is copied, not taken: it may be about to be published there."""
+    place = put(pool, pool.claim(ENTRY), 0, DATA)
+    other = PartialPool(tmp_path / "other", [pool.home])
+    other.prepare()
+    assert other.is_ready(ENTRY)
+    assert (other.ready_path(ENTRY).read_bytes(), place.read_bytes()) == (DATA, DATA)
+
+
+def test_damaged_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:
+    """A file that waits elsewhere and is not what it should be is not taken, and nothing of it stays."""
+    put(pool, pool.claim(ENTRY), 0, DATA).write_bytes(b"x" * len(DATA))
+    other = PartialPool(tmp_path / "other", [pool.home])
+    other.prepare()
+    assert not other.is_ready(ENTRY)
+    assert list((other.home / "ready").iterdir()) == []
+
+
+def test_through_a_link(pool: PartialPool, tmp_path: Path) -> None:
+    """Another repository's folder that is a link to somewhere else is not looked into."""
+    left(pool, DATA[:10], lines((0, 10, A)))
+    link = tmp_path / "link"
+    link.symlink_to(pool.home)
+    other = PartialPool(tmp_path / "other", [link])
+    other.prepare()
+    assert other.claim(ENTRY).held == 0
+
+
 def test_a_foreign_owner_that_writes(pool: PartialPool) -> None:
     """A partial of another host that was written to just now is not taken from it."""
     partial = Partial(pool.home / "partial" / f"sha256-{ENTRY.sha256}.elsewhere-1-abcdef")

@@ -5,7 +5,11 @@
     .mirrorhub/ready/{digest}                                  whole and checked
 
 A partial is claimed by renaming its folder to a name of one's own, so it never has two writers; one whose owner is
-dead is adopted the same way. A file gets its place in `ready` by a rename, after its writer is closed.
+dead is adopted the same way, out of another repository's folder, too: the digest says that it is the same file. A file
+gets its place in `ready` by a rename, after its writer is closed.
+
+Of a large file a journal's line is written only once its bytes are synced: it is true after a power loss, too. Small
+ones are not worth a sync each; whoever finds one after an unclean end hashes it.
 """
 
 from __future__ import annotations
@@ -14,7 +18,9 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,19 +32,32 @@ from mirrorhub.owner import is_alive, is_regular, own_name
 from mirrorhub.spans import Run, front, gaps, with_run
 
 
+SYNCED = 1 << 20
+"""Bytes from which on a file is synced before anything is said of it."""
+JOURNAL_SYNC_S = 2.0
+"""How old the journal's lines may be when the power fails: the bytes of younger ones are fetched again."""
+
+
 @dataclass(slots=True)
 class Partial:
     """Some bytes of one file, each at its place, and who gave which. Only its owner touches it.
 
+    It may be written to in one thread and confirmed in another.
+
     Attributes:
         folder: Where it lies, under a name that is the owner's.
+        synced: Bytes are synced before the journal names them.
         runs: Which bytes are there, in order, and who gave them.
     """
 
     folder: Path
+    synced: bool = False
     runs: list[Run] = field(default_factory=list)
     _data: IO[bytes] | None = None
     _journal: IO[str] | None = None
+    _unconfirmed: list[Run] = field(default_factory=list)
+    _journal_synced_at: float | None = None
+    _files: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def held(self) -> int:
@@ -50,8 +69,13 @@ class Partial:
         """How many bytes are there without a gap, from the file's start on."""
         return front(self.runs)
 
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether bytes were written that the journal does not name yet."""
+        return bool(self._unconfirmed)
+
     def write(self, start: int, data: bytes, giver: str) -> Run:
-        """Write bytes to their place; the journal's line comes after them.
+        """Write bytes to their place; the journal's line comes after them, and after `confirm` where that is needed.
 
         What is returned is not yet among `runs`, so that this may be called in a thread.
 
@@ -62,14 +86,46 @@ class Partial:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._data = _open_for_update(self.folder / "data")
             self._journal = (self.folder / "journal").open("a", encoding="utf-8")
-        assert self._journal is not None
         self._data.seek(start)
         self._data.write(data)
         self._data.flush()
         run = Run(start, start + len(data), giver)
-        self._journal.write(json.dumps(run) + "\n")
-        self._journal.flush()
+        self._unconfirmed.append(run)
+        if not self.synced:
+            self._note_down(1)
         return run
+
+    def confirm(self) -> None:
+        """Sync what was written so far, then name it in the journal. Bytes may be written meanwhile.
+
+        Raises:
+            OSError: The disk refuses: what was written may not be there.
+        """
+        with self._files:
+            if self._data is None or self._journal is None or not (count := len(self._unconfirmed)):
+                return
+            if self.synced:
+                _sync(self._data)
+            self._note_down(count)
+            if self.synced:
+                self._sync_journal(self._journal)
+
+    def _note_down(self, count: int) -> None:
+        """Name the first of what is unconfirmed in the journal."""
+        assert self._journal is not None
+        self._journal.writelines(json.dumps(run) + "\n" for run in self._unconfirmed[:count])
+        self._journal.flush()
+        del self._unconfirmed[:count]
+
+    def _sync_journal(self, journal: IO[str]) -> None:
+        now = time.monotonic()
+        if self._journal_synced_at is None:
+            # The names, too: a file that is synced in a folder that is not may be gone.
+            _sync_folder(self.folder)
+            _sync_folder(self.folder.parent)
+        if self._journal_synced_at is None or now - self._journal_synced_at > JOURNAL_SYNC_S:
+            _sync(journal)
+            self._journal_synced_at = now
 
     def note(self, run: Run) -> None:
         """Count bytes that were written."""
@@ -99,28 +155,42 @@ class Partial:
         return aside
 
     def move_to(self, place: Path) -> None:
-        """Close the file and rename it to its place; bytes beyond those that were counted are not part of it."""
+        """Close the file and rename it to its place; bytes beyond those that were counted are not part of it.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        self.confirm()
         self.close()
         os.truncate(self.folder / "data", self.front)
         (self.folder / "data").replace(place)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Close the writers; the bytes stay."""
-        for file in (self._data, self._journal):
-            if file is not None:
-                file.close()
-        self._data = self._journal = None
+        """Close the writers; the bytes stay, and those that were not confirmed are nobody's."""
+        with self._files:
+            for file in (self._data, self._journal):
+                if file is not None:
+                    file.close()
+            self._data = self._journal = self._journal_synced_at = None
+            self._unconfirmed.clear()
 
 
 class PartialPool:
-    """The partials and ready files of one repository."""
+    """The partials and ready files of one repository, and what has been left of the same contents in others."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, others: Iterable[Path] = ()) -> None:
+        """Begin with nothing.
+
+        Args:
+            home: Our own folder in the repository's.
+            others: Our own folders in other repositories'.
+        """
         self.home = home
+        self._others = others
         self._partial = home / "partial"
         self._ready = home / "ready"
-        self._left: set[str] | None = None
+        self._left: dict[str, list[Path]] | None = None
 
     def prepare(self) -> None:
         """Make the folders, and look once what earlier calls have left: of most files they have left nothing.
@@ -130,8 +200,10 @@ class PartialPool:
         """
         self._partial.mkdir(parents=True, exist_ok=True)
         self._ready.mkdir(parents=True, exist_ok=True)
-        names = (path.name for folder in (self._partial, self._ready) for path in folder.iterdir())
-        self._left = {name.partition(".")[0] for name in names}
+        self._left = {}
+        for own in (self.home, *(other for other in self._others if other != self.home)):
+            for path in _left_in(own):
+                self._left.setdefault(path.name.partition(".")[0], []).append(path)
 
     def has_left(self, entry: FileEntry) -> bool:
         """Whether an earlier call may have left something of a file."""
@@ -142,13 +214,35 @@ class PartialPool:
         return self._ready / _key(entry)
 
     def is_ready(self, entry: FileEntry) -> bool:
-        """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly."""
+        """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly.
+
+        Raises:
+            OSError: The disk refuses.
+        """
         place = self.ready_path(entry)
-        return entry.digest is not None and is_regular(place) and file_matches(place, entry)
+        if entry.digest is None:
+            return False
+        return (is_regular(place) and file_matches(place, entry)) or self._borrow(entry)
+
+    def _borrow(self, entry: FileEntry) -> bool:
+        """Copy a checked file that waits in another repository: its owner may be about to publish it."""
+        for source in (self._left or {}).get(_key(entry), ()):
+            if source.parent.name == "ready" and source.parent != self._ready and is_regular(source):
+                temporary = self._ready / f"{_key(entry)}.{secrets.token_hex(8)}"
+                try:
+                    with suppress(FileNotFoundError):
+                        shutil.copyfile(source, temporary)
+                        if file_matches(temporary, entry):
+                            temporary.replace(self.ready_path(entry))
+                            return True
+                finally:
+                    temporary.unlink(missing_ok=True)
+        return False
 
     def fresh(self, entry: FileEntry) -> Partial:
         """Begin a new partial; nothing is on disk before its first byte."""
-        return Partial(self._partial / f"{_key(entry)}.{own_name()}")
+        synced = entry.size is None or entry.size >= SYNCED
+        return Partial(self._partial / f"{_key(entry)}.{own_name()}", synced)
 
     def claim(self, entry: FileEntry) -> Partial:
         """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
@@ -158,7 +252,8 @@ class PartialPool:
         for orphan in sorted(self._orphans(_key(entry)), key=_data_size, reverse=True):
             with suppress(OSError):
                 orphan.replace(partial.folder)
-                return _opened(partial.folder, entry.size)
+                partial.runs = _journalled(partial.folder, entry.size)
+                break
         return partial
 
     def put(self, entry: FileEntry, partial: Partial) -> Path:
@@ -191,8 +286,15 @@ class PartialPool:
         return place
 
     def release(self, partial: Partial) -> None:
-        """Leave a partial for whoever comes next."""
-        partial.close()
+        """Leave a partial for whoever comes next.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        try:
+            partial.confirm()
+        finally:
+            partial.close()
         if partial.runs:
             key = partial.folder.name.partition(".")[0]
             with suppress(OSError):
@@ -205,12 +307,16 @@ class PartialPool:
                 folder.rmdir()
 
     def _orphans(self, key: str) -> Iterator[Path]:
+        """Yield what is nobody's: here as it is now, elsewhere as it was when this call began."""
+        elsewhere = [path for path in (self._left or {}).get(key, ()) if path.parent.name == "partial"]
+        here: list[Path] = []
         with suppress(OSError):
-            for folder in self._partial.iterdir():
-                name, _, owner = folder.name.partition(".")
-                sound = all(is_regular(folder / part) for part in ("data", "journal"))
-                if name == key and not folder.is_symlink() and sound and not is_alive(owner, folder):
-                    yield folder
+            here = list(self._partial.iterdir())
+        for folder in [*here, *(path for path in elsewhere if path.parent != self._partial)]:
+            name, _, owner = folder.name.partition(".")
+            sound = all(is_regular(folder / part) for part in ("data", "journal"))
+            if name == key and not folder.is_symlink() and sound and not is_alive(owner, folder):
+                yield folder
 
 
 def _key(entry: FileEntry) -> str:
@@ -226,7 +332,15 @@ def _data_size(folder: Path) -> int:
     return 0
 
 
-def _opened(folder: Path, limit: int) -> Partial:
+def _left_in(own: Path) -> Iterator[Path]:
+    """Yield what lies in a repository's folder of partials, and among its ready files."""
+    for folder in (own / "partial", own / "ready"):
+        with suppress(OSError):
+            if not own.is_symlink() and not folder.is_symlink():
+                yield from folder.iterdir()
+
+
+def _journalled(folder: Path, limit: int) -> list[Run]:
     """Read an adopted partial's journal: bytes that it does not name were never confirmed."""
     runs: list[Run] = []
     with suppress(OSError, UnicodeDecodeError):
@@ -238,7 +352,7 @@ def _opened(folder: Path, limit: int) -> Partial:
             # What another line has named already stays with whom that names.
             for start, end in list(gaps(runs, run.start, run.end)):
                 with_run(runs, Run(start, end, run.giver))
-    return Partial(folder, runs)
+    return runs
 
 
 def _run(line: str) -> Run | None:
@@ -248,6 +362,23 @@ def _run(line: str) -> Run | None:
     except (ValueError, TypeError, RecursionError):
         return None
     return Run(start, end, giver) if (type(start), type(end), type(giver)) == (int, int, str) else None
+
+
+def _sync(file: IO[bytes] | IO[str]) -> None:
+    # Not on every system; where it is not, the file's times are synced, too.
+    getattr(os, "fdatasync", os.fsync)(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Sync the names in a folder; some systems cannot, and some keep them in order by themselves."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _open_for_update(path: Path) -> IO[bytes]:

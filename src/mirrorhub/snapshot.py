@@ -35,7 +35,7 @@ from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
 from mirrorhub.stores.notes import held_files, merged, stamp_of
 from mirrorhub.stores.publish import finish_interrupted
-from mirrorhub.stores.registry import Store, store_for
+from mirrorhub.stores.registry import Store, own_folders, store_for
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         if snapshot := await _complete(request, store, manifest, chain):
             return replace(snapshot, seconds=watch.seconds)
         async with watch.part("transfer", TransferError), _held(store, settings):
-            pool = PartialPool(store.home / OWN_FOLDER)
+            pool = PartialPool(store.home / OWN_FOLDER, own_folders(settings))
             plan = await _plan(request, store, manifest, pool)
             fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
             await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
