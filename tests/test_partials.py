@@ -87,7 +87,7 @@ def test_released_and_adopted(pool: PartialPool) -> None:
     assert hasher.hexdigest() == ENTRY.sha256
     second.note(second.write(400, DATA[400:500], A))
     assert put(pool, second, 600, DATA[600:]).read_bytes() == DATA
-    assert pool.is_ready(ENTRY)
+    assert pool.ready_size(ENTRY) == ENTRY.size
 
 
 def test_two_claims_never_share(pool: PartialPool) -> None:
@@ -189,14 +189,14 @@ def test_an_empty_file(pool: PartialPool) -> None:
     """A file of no bytes gets its place, too."""
     empty = FileEntry("empty", 0, sha256=hashlib.sha256().hexdigest())
     assert pool.put_small(empty, b"").read_bytes() == b""
-    assert pool.is_ready(empty)
+    assert pool.ready_size(empty) == empty.size
 
 
 def test_ready_is_checked_again(pool: PartialPool) -> None:
     """A ready file whose bytes were changed since is not taken for ready."""
     place = put(pool, pool.claim(ENTRY), 0, DATA)
     place.write_bytes(b"x" * len(DATA))
-    assert not pool.is_ready(ENTRY)
+    assert pool.ready_size(ENTRY) is None
 
 
 def test_clear(pool: PartialPool) -> None:
@@ -252,7 +252,7 @@ def test_ready_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:
     place = put(pool, pool.claim(ENTRY), 0, DATA)
     other = PartialPool(tmp_path / "other", [pool.home])
     other.prepare()
-    assert other.is_ready(ENTRY)
+    assert other.ready_size(ENTRY) == ENTRY.size
     assert (other.ready_path(ENTRY).read_bytes(), place.read_bytes()) == (DATA, DATA)
 
 
@@ -261,7 +261,7 @@ def test_damaged_in_another_repository(pool: PartialPool, tmp_path: Path) -> Non
     put(pool, pool.claim(ENTRY), 0, DATA).write_bytes(b"x" * len(DATA))
     other = PartialPool(tmp_path / "other", [pool.home])
     other.prepare()
-    assert not other.is_ready(ENTRY)
+    assert other.ready_size(ENTRY) is None
     assert list((other.home / "ready").iterdir()) == []
 
 

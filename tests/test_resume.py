@@ -117,10 +117,8 @@ def test_killed_and_wanted_elsewhere(target: str, tmp_path: Path) -> None:
         Repo("huggingface", "org/other", {"weights": BIG}, lfs=["weights"]),
     ]
     with FakeHub([revised, *others]) as hub:
-        if target == "v2":
-            snapshot = fetch("org/name", "v2", endpoints=hub.url)
-        else:
-            snapshot = fetch(target, endpoints=hub.url)
+        wanted = ("org/name", "v2") if target == "v2" else (target,)
+        snapshot = fetch(*wanted, endpoints=hub.url)
         sent = sum(hub.log.bytes_sent_by_file()[name] for name in ("model.bin", "weights"))
     assert (snapshot.path / ("model.bin" if target == "v2" else "weights")).read_bytes() == BIG
     assert sent <= len(BIG) - had
@@ -134,6 +132,35 @@ def test_four_processes_at_once() -> None:
         assert hub.log.bytes_sent_by_file() == {name: len(data) for name, data in FILES.items()}
     assert len(paths) == 1
     assert contents(Path(paths.pop())) == FILES
+
+
+LOCKLESS = """
+import fcntl, sys
+fcntl.flock = lambda *_: None
+from mirrorhub import fetch, close
+
+paths = set()
+for target in sys.argv[2:]:
+    paths.add(fetch(target, endpoints=sys.argv[1]).path)
+close()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its locks cannot be made to do nothing")
+def test_where_locks_do_nothing() -> None:
+    """On a file system whose locks do nothing, processes that fetch the same at a time all end well."""
+    files = {f"{number}/part.txt": sample_bytes(str(number), 20_000 + number) for number in range(30)}
+    moving = [Repo(hub, f"org/{number}", files) for hub in ("modelscope", "huggingface") for number in range(4)]
+    targets = [("hf://" if repo.hub == "huggingface" else "") + repo.id for repo in moving]
+    with FakeHub(moving) as hub:
+        command = [sys.executable, "-W", "error", "-c", LOCKLESS, hub.url, *targets]
+        processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+        assert [(process.communicate(timeout=50)[1], process.returncode) for process in processes] == [("", 0)] * 6
+        hub.log.clear()
+        snapshots = [fetch(target, endpoints=hub.url) for target in targets]
+        assert not hub.log.bytes_sent_by_file()
+    for snapshot in snapshots:
+        assert {name: (snapshot.path / name).read_bytes() for name in files} == files
 
 
 @pytest.mark.parametrize("fault", [RstStream(after_bytes=500_000), Truncate(to=500_000)], ids=["reset", "truncated"])

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -559,3 +561,27 @@ def test_a_newer_layout_comes_first(older: Path, tmp_path: Path) -> None:
         path = fetch("demo-org/tiny-0.5B", endpoints=hub.url).path
     assert path == tmp_path / "ms" / "models" / "demo-org--tiny-0.5B" / "snapshots" / "master"
     assert fetch("demo-org/tiny-0.5B", local_files_only=True).path == path
+
+
+FULL_DISK = """
+import resource, sys
+from mirrorhub import errors, fetch
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    fetch("org/name", endpoints=sys.argv[1])
+except errors.StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit of file sizes")
+@pytest.mark.parametrize("size", [300_000, 3_000_000], ids=["small", "large"])
+def test_a_disk_that_takes_a_part(size: int, tmp_path: Path) -> None:
+    """A disk that takes only the beginning of a file is told of; nothing of the file is published."""
+    with FakeHub([Repo("modelscope", "org/name", {"model.bin": b"m" * size})]) as hub:
+        command = [sys.executable, "-W", "error", "-c", FULL_DISK, hub.url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "too large" in done.stdout
+    assert not (tmp_path / "ms/models/org--name/snapshots").exists()

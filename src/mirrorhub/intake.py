@@ -158,11 +158,10 @@ class Intake:
         if not self._pool.has_left(self._entry):
             self._partial = self._pool.fresh(self._entry)
             return None
-        if await self._write(self._pool.is_ready, self._entry):
-            place = self._pool.ready_path(self._entry)
-            self._reused = (await self._write(place.stat)).st_size
-            self._progress.update(self._reused)
-            return place
+        if (size := await self._write(self._pool.ready_size, self._entry)) is not None:
+            self._reused = size
+            self._progress.update(size)
+            return self._pool.ready_path(self._entry)
         self._partial = await self._write(self._pool.claim, self._entry)
         self._reused = self._partial.held
         self._progress.update(self._reused)
@@ -252,7 +251,7 @@ class Intake:
     def holds_anything(self) -> bool:
         """Whether there is something to leave behind, or to clear away."""
         gathered = any(piece.gathered for piece in self._open)
-        return bool(self._partial.runs or self._suspect or gathered or self._confirming)
+        return bool(self._partial.runs or self._partial.is_open or self._suspect or gathered or self._confirming)
 
     async def leave(self) -> None:
         """Leave what is there for whoever comes next.
@@ -396,7 +395,7 @@ class Intake:
                 self._confirming = asyncio.ensure_future(self._confirm())
 
     async def _confirm(self) -> None:
-        """Sync and confirm in a thread of its own; what is written meanwhile is confirmed together, by the next sync."""
+        """Sync and confirm in a thread of its own; what is written meanwhile waits together for the next sync."""
         while self._partial.unconfirmed:
             await self._sync(self._partial.confirm)
 

@@ -23,14 +23,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
-from typing import IO
 
 from mirrorhub.digest import BLOCK, Hasher, file_matches
 from mirrorhub.models import FileEntry
 from mirrorhub.owner import is_alive, is_regular, own_name
 from mirrorhub.spans import Run, front, gaps, with_run
-
 
 SYNCED = 1 << 20
 """Bytes from which on a file is synced before anything is said of it."""
@@ -53,8 +52,8 @@ class Partial:
     folder: Path
     synced: bool = False
     runs: list[Run] = field(default_factory=list)
-    _data: IO[bytes] | None = None
-    _journal: IO[str] | None = None
+    _data: RawIOBase | None = None
+    _journal: RawIOBase | None = None
     _unconfirmed: list[Run] = field(default_factory=list)
     _journal_synced_at: float | None = None
     _files: threading.Lock = field(default_factory=threading.Lock)
@@ -68,6 +67,11 @@ class Partial:
     def front(self) -> int:
         """How many bytes are there without a gap, from the file's start on."""
         return front(self.runs)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its files are open."""
+        return self._data is not None
 
     @property
     def unconfirmed(self) -> bool:
@@ -84,11 +88,10 @@ class Partial:
         """
         if self._data is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._data = _open_for_update(self.folder / "data")
-            self._journal = (self.folder / "journal").open("a", encoding="utf-8")
+            self._data = _opened(self.folder / "data")
+            self._journal = _opened(self.folder / "journal", os.O_APPEND)
         self._data.seek(start)
-        self._data.write(data)
-        self._data.flush()
+        _write_all(self._data, data)
         run = Run(start, start + len(data), giver)
         self._unconfirmed.append(run)
         if not self.synced:
@@ -113,11 +116,11 @@ class Partial:
     def _note_down(self, count: int) -> None:
         """Name the first of what is unconfirmed in the journal."""
         assert self._journal is not None
-        self._journal.writelines(json.dumps(run) + "\n" for run in self._unconfirmed[:count])
-        self._journal.flush()
+        lines = "".join(json.dumps(run) + "\n" for run in self._unconfirmed[:count])
+        _write_all(self._journal, lines.encode())
         del self._unconfirmed[:count]
 
-    def _sync_journal(self, journal: IO[str]) -> None:
+    def _sync_journal(self, journal: RawIOBase) -> None:
         now = time.monotonic()
         if self._journal_synced_at is None:
             # The names, too: a file that is synced in a folder that is not may be gone.
@@ -213,16 +216,22 @@ class PartialPool:
         """Return where a checked file waits."""
         return self._ready / _key(entry)
 
-    def is_ready(self, entry: FileEntry) -> bool:
-        """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly.
+    def ready_size(self, entry: FileEntry) -> int | None:
+        """Return the size of a checked file that waits, None if there is none.
+
+        It is hashed again, since whoever left it may have ended uncleanly.
 
         Raises:
             OSError: The disk refuses.
         """
         place = self.ready_path(entry)
         if entry.digest is None:
-            return False
-        return (is_regular(place) and file_matches(place, entry)) or self._borrow(entry)
+            return None
+        if (is_regular(place) and file_matches(place, entry)) or self._borrow(entry):
+            # Where locks do nothing, another process may have published it just now.
+            with suppress(FileNotFoundError):
+                return place.stat().st_size
+        return None
 
     def _borrow(self, entry: FileEntry) -> bool:
         """Copy a checked file that waits in another repository: its owner may be about to publish it."""
@@ -263,6 +272,8 @@ class PartialPool:
             OSError: The disk refuses.
         """
         place = self.ready_path(entry)
+        # Where locks do nothing, another process may have cleared the folder away.
+        self._ready.mkdir(exist_ok=True)
         partial.move_to(place)
         return place
 
@@ -275,9 +286,14 @@ class PartialPool:
         place = self.ready_path(entry)
         # Under a name that nobody else has: another process may bring the same content to the same place.
         temporary = f"{place}.{secrets.token_hex(8)}"
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            with os.fdopen(file, "wb", buffering=0) as opened:
+            file = _new_file(temporary)
+        except FileNotFoundError:
+            self._ready.mkdir(exist_ok=True)
+            file = _new_file(temporary)
+        try:
+            # Buffered: a raw write may end early on a full disk, and say so only by its count.
+            with os.fdopen(file, "wb") as opened:
                 opened.write(data)
             os.replace(temporary, place)  # noqa: PTH105 - there may be twenty thousand: Path costs more than the call
         except BaseException:
@@ -364,7 +380,21 @@ def _run(line: str) -> Run | None:
     return Run(start, end, giver) if (type(start), type(end), type(giver)) == (int, int, str) else None
 
 
-def _sync(file: IO[bytes] | IO[str]) -> None:
+def _new_file(name: str) -> int:
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+
+
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    """Write all of it: a full disk takes a part first, and says so only by its count.
+
+    Nothing is buffered, so that a file whose disk is full can be closed.
+    """
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def _sync(file: RawIOBase) -> None:
     # Not on every system; where it is not, the file's times are synced, too.
     getattr(os, "fdatasync", os.fsync)(file.fileno())
 
@@ -381,5 +411,6 @@ def _sync_folder(folder: Path) -> None:
             os.close(opened)
 
 
-def _open_for_update(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+def _opened(path: Path, *flags: int) -> RawIOBase:
+    number = os.open(path, sum(flags, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)), 0o666)
+    return os.fdopen(number, "r+b", buffering=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from mirrorhub.errors import (
     RepoNotFoundError,
     ResolutionError,
     RevisionNotFoundError,
+    StoreError,
     TransferError,
 )
 from mirrorhub.exclusive import exclusive
@@ -33,12 +35,14 @@ from mirrorhub.recall import chosen_files, remembered
 from mirrorhub.resolver import resolve
 from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
-from mirrorhub.stores.notes import held_files, merged, stamp_of
-from mirrorhub.stores.publish import finish_interrupted
+from mirrorhub.stores.notes import Stamp, held_files, merged, stamp_of
+from mirrorhub.stores.publish import Vanished, finish_interrupted
 from mirrorhub.stores.registry import Store, own_folders, store_for
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
+RACES = 5
+"""How often another process may be faster where locks do nothing."""
 
 
 async def fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
@@ -57,11 +61,7 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         if snapshot := await _complete(request, store, manifest, chain):
             return replace(snapshot, seconds=watch.seconds)
         async with watch.part("transfer", TransferError), _held(store, settings):
-            pool = PartialPool(store.home / OWN_FOLDER, own_folders(settings))
-            plan = await _plan(request, store, manifest, pool)
-            fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
-            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
-        snapshot = _snapshot(store, manifest, plan, fetched, chain)
+            snapshot = await _bring(request, settings, store, manifest, chain, lanes)
         return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
 
 
@@ -111,6 +111,23 @@ def _held(store: Store, settings: Settings) -> contextlib.AbstractAsyncContextMa
     return exclusive(own / "lock", settings.patience.lock_s)
 
 
+async def _bring(
+    request: SnapshotRequest, settings: Settings, store: Store, manifest: Manifest, chain: Chain, lanes: Lanes
+) -> Snapshot:
+    """Fetch what is missing and publish it; again, if another process that no lock kept away was faster."""
+    pool = PartialPool(store.home / OWN_FOLDER, own_folders(settings))
+    for _ in range(RACES):
+        plan = await _plan(request, store, manifest, pool)
+        fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
+        try:
+            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
+        except Vanished as vanished:
+            log.info("%s: another process has published what was here: %s", store.home, vanished)
+        else:
+            return _snapshot(store, manifest, plan, fetched, chain)
+    raise StoreError(errno.EBUSY, f"{store.home}: other processes change it, and locks do nothing there; try again")
+
+
 async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest, pool: PartialPool) -> Plan:
     """Compare the manifest with the disk, after finishing what an ended process had begun."""
     with disk_errors(store.home):
@@ -150,9 +167,16 @@ def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str,
     with disk_errors(store.home):
         # Of the checked files themselves, which keep their times: whatever else gets to a path is not certified.
         folder = store.place(manifest)
-        stamps = {entry.path: stamp_of(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
+        stamps = {entry.path: _stamp(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
         store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
         PartialPool(store.home / OWN_FOLDER).clear()
+
+
+def _stamp(place: Path) -> Stamp:
+    try:
+        return stamp_of(place)
+    except FileNotFoundError:
+        raise Vanished(place) from None
 
 
 def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], chain: Chain) -> Snapshot:

@@ -128,17 +128,25 @@ class Transfer:
             return await self._walk(entry, intake, whole, use, wrong)
 
     async def _bring_pieces(self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._begin_pieces(entry, intake, wrong, group)
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+
+    async def _begin_pieces(
+        self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]], group: asyncio.TaskGroup
+    ) -> None:
         begun = 0
-        async with asyncio.TaskGroup() as group:
+        await self._budget.enter(length := self._lanes.piece)
+        while (piece := intake.next_piece(length)) is not None:
+            task = group.create_task(self._bring_piece(entry, intake, piece, length, wrong))
+            begun += 1
+            if begun >= self._lanes.blind_pieces:
+                # The first answer shows whether pieces are to be had here at all.
+                await _either(task, intake.opened)
             await self._budget.enter(length := self._lanes.piece)
-            while (piece := intake.next_piece(length)) is not None:
-                task = group.create_task(self._bring_piece(entry, intake, piece, length, wrong))
-                begun += 1
-                if begun >= self._lanes.blind_pieces:
-                    # The first answer shows whether pieces are to be had here at all.
-                    await _either(task, intake.opened)
-                await self._budget.enter(length := self._lanes.piece)
-            self._budget.leave(length)
+        self._budget.leave(length)
 
     async def _bring_piece(
         self, entry: FileEntry, intake: Intake, piece: Piece, room: int, wrong: Sequence[tuple[Endpoint, Failure]]

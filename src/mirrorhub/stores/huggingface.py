@@ -22,7 +22,7 @@ from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, write_whole
-from mirrorhub.stores.publish import Publication, publish
+from mirrorhub.stores.publish import Publication, Vanished, publish
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -102,8 +102,12 @@ class HuggingFaceStore:
         for path, place in places.items():
             digest = digests.get(path)
             blobs[path] = folder / (digest.value if digest else f"unknown-{secrets.token_hex(16)}")
-            if place.exists():
+            try:
                 place.replace(blobs[path])
+            except FileNotFoundError:
+                # Of several files with one content the first has moved it; or another process has.
+                if not blobs[path].is_file():
+                    raise Vanished(place) from None
         return blobs
 
     def _links(self, blobs: Mapping[str, Path]) -> dict[str, Path]:
