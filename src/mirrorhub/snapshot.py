@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from mirrorhub.errors import (
     TransferError,
 )
 from mirrorhub.exclusive import exclusive
+from mirrorhub.faults import Fault
 from mirrorhub.health import Health
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
@@ -41,6 +43,10 @@ from mirrorhub.stores.registry import Store, own_folders, store_for
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
+_OTHERWISE_LISTED = frozenset(
+    fault.name for fault in (Fault.NO_FILE, Fault.SHORT_BODY, Fault.LONG_BODY, Fault.RANGE, Fault.WRONG_DIGEST)
+)
+"""What is said of a file that is not as it was listed."""
 RACES = 5
 """How often another process may be faster where locks do nothing."""
 
@@ -51,6 +57,19 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
     Raises:
         MirrorHubError: It could not be brought; nothing half-done is visible.
     """
+    began = time.monotonic()
+    try:
+        return await _fetch(request, settings, client)
+    except _Moved:
+        log.info("%s: the branch has moved while its files came; once more", request.repo)
+    settings = settings.less(time.monotonic() - began)
+    try:
+        return await _fetch(request, settings, client)
+    except _Moved as moved:
+        raise moved.error from None
+
+
+async def _fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
     store = store_for(request.repo, settings, request.local_dir)
     async with _asking(request, settings, client) as (chain, lanes, watch):
         try:
@@ -61,7 +80,12 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         if snapshot := await _complete(request, store, manifest, chain):
             return replace(snapshot, seconds=watch.seconds)
         async with watch.part("transfer", TransferError), _held(store, settings):
-            snapshot = await _bring(request, settings, store, manifest, chain, lanes)
+            try:
+                snapshot = await _bring(request, settings, store, manifest, chain, lanes)
+            except TransferError as error:
+                if await _has_moved(request, settings, client, manifest, error):
+                    raise _Moved(error) from None
+                raise
         return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
 
 
@@ -73,6 +97,26 @@ async def look_up(request: SnapshotRequest, settings: Settings, client: Client) 
     """
     async with _asking(request, settings, client) as (chain, lanes, watch), watch.part("resolve", ResolutionError):
         return await resolve(request, settings, chain, lanes)
+
+
+class _Moved(Exception):  # noqa: N818 - a signal: the call begins once more
+    """A branch has moved between its listing and the bodies of its files."""
+
+    def __init__(self, error: TransferError) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def _has_moved(
+    request: SnapshotRequest, settings: Settings, client: Client, manifest: Manifest, error: TransferError
+) -> bool:
+    """Whether something else is listed by now for a file that no endpoint gave as it was listed."""
+    if error.file is None or not any(attempt.fault in _OTHERWISE_LISTED for attempt in error.attempts):
+        return False
+    try:
+        return (await look_up(request, settings, client)).entry(error.file) != manifest.entry(error.file)
+    except ResolutionError:
+        return False
 
 
 @contextlib.asynccontextmanager
