@@ -135,8 +135,12 @@ def test_four_processes_at_once() -> None:
 
 
 LOCKLESS = """
-import fcntl, sys
-fcntl.flock = lambda *_: None
+import errno, fcntl, sys
+
+def missing(*_):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+
+fcntl.flock = missing if sys.argv.pop(1) == "missing" else lambda *_: None
 from mirrorhub import fetch, close
 
 paths = set()
@@ -147,18 +151,21 @@ close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="its locks cannot be made to do nothing")
-def test_where_locks_do_nothing() -> None:
-    """On a file system whose locks do nothing, processes that fetch the same at a time all end well."""
+@pytest.mark.parametrize(("locks", "said"), [("idle", ""), ("missing", "has no locks; going on without")])
+def test_where_locks_do_nothing(locks: str, said: str) -> None:
+    """On a file system whose locks do nothing, or that has none, processes that fetch the same all end well."""
     files = {f"{number}/part.txt": sample_bytes(str(number), 20_000 + number) for number in range(30)}
-    moving = [Repo(hub, f"org/{number}", files) for hub in ("modelscope", "huggingface") for number in range(4)]
+    moving = [Repo(hub, f"org/{number}", files) for hub in ("modelscope", "huggingface") for number in range(2)]
     targets = [("hf://" if repo.hub == "huggingface" else "") + repo.id for repo in moving]
     with FakeHub(moving) as hub:
-        command = [sys.executable, "-W", "error", "-c", LOCKLESS, hub.url, *targets]
+        command = [sys.executable, "-W", "error", "-c", LOCKLESS, locks, hub.url, *targets]
         processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
-        assert [(process.communicate(timeout=50)[1], process.returncode) for process in processes] == [("", 0)] * 6
+        told = [process.communicate(timeout=50)[1].splitlines() for process in processes]
+        assert [process.returncode for process in processes] == [0] * 6, told
         hub.log.clear()
         snapshots = [fetch(target, endpoints=hub.url) for target in targets]
         assert not hub.log.bytes_sent_by_file()
+    assert all(one == [] if not said else one and all(line.endswith(said) for line in one) for one in told)
     for snapshot in snapshots:
         assert {name: (snapshot.path / name).read_bytes() for name in files} == files
 
