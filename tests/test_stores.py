@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mirrorhub import fetch
-from mirrorhub.errors import NotCachedError
+from mirrorhub.errors import NotCachedError, StoreError
 from mirrorhub.models import FileEntry, Manifest, TransferReport, Voucher
 from mirrorhub.models import Repo as RepoName
 from mirrorhub.paths import OWN_FOLDER
@@ -482,6 +482,20 @@ def test_more_of_a_snapshot() -> None:
         assert "config.json" not in hub.log.bytes_sent_by_file()
     assert tree(path) == OLD
     assert fetch("org/name", local_files_only=True).path == path
+
+
+def test_links_that_waited(tmp_path: Path) -> None:
+    """Neither the folder where links waited nor a link that found its place taken by a folder is left behind."""
+    repo = Repo("huggingface", "org/name", {"a.txt": b"a", "b.txt": b"b"})
+    own = tmp_path / "hf" / "models--org--name" / OWN_FOLDER
+    with FakeHub([repo]) as hub:
+        path = fetch("hf://org/name", endpoints=hub.url).path
+        assert not (own / "links").exists()
+        (path / "b.txt").unlink()
+        (path / "b.txt" / "mine").mkdir(parents=True)
+        with pytest.raises(StoreError):
+            fetch("hf://org/name", endpoints=hub.url)
+    assert not (own / "links").exists()
 
 
 def test_without_links(monkeypatch: pytest.MonkeyPatch) -> None:
