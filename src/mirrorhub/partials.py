@@ -158,7 +158,11 @@ class PartialPool:
         for orphan in sorted(self._orphans(_key(entry)), key=_data_size, reverse=True):
             with suppress(OSError):
                 orphan.replace(partial.folder)
-                return _opened(partial.folder, entry.size)
+                adopted = _opened(partial.folder, entry.size)
+                if not adopted.runs:
+                    # Nothing in it is believed: a folder that is never written to again would stay for ever.
+                    adopted.restart()
+                return adopted
         return partial
 
     def put(self, entry: FileEntry, partial: Partial) -> Path:
