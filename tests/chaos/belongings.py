@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import sys
 import threading
 import time
@@ -50,7 +49,7 @@ def grown_since(before: Belongings) -> list[str]:
 def _kind(descriptor: Path) -> str:
     """Say what a descriptor is; nothing where it is gone again, as the one that lists them is."""
     try:
-        name = os.readlink(descriptor)
+        name = str(descriptor.readlink())
     except OSError:
         return ""
     return name.partition("[")[0]
