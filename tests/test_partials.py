@@ -161,6 +161,14 @@ def test_what_is_believed(pool: PartialPool, data: bytes, journal: str, believed
     assert pool.put(ENTRY, partial).read_bytes() == DATA
 
 
+def test_nothing_is_believed(pool: PartialPool) -> None:
+    """A partial of which nothing is believed does not stay on disk."""
+    left(pool, DATA[:100], "")
+    assert not pool.claim(ENTRY).folder.exists()
+    pool.clear()
+    assert not (pool.home / "partial").exists()
+
+
 def test_data_longer_than_the_file(pool: PartialPool) -> None:
     """Bytes that nobody vouched for do not stay behind the end of a file that was checked."""
     left(pool, DATA + b"more", lines((0, 100, A)))

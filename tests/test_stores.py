@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from mirrorhub import fetch
-from mirrorhub.errors import NotCachedError
+from mirrorhub.errors import NotCachedError, StoreError
 from mirrorhub.models import FileEntry, Manifest, TransferReport, Voucher
 from mirrorhub.models import Repo as RepoName
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, encode_note, held_files, left_over, merged, stamp_of
 from mirrorhub.stores.publish import Publication, finish_interrupted, publish
 from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import NoDigests
 
 REPO = RepoName("modelscope", "org/name")
 
@@ -165,11 +166,28 @@ def test_left_over(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"a")
     (tmp_path / "sub" / "b.txt").write_bytes(b"b")
     old = Note(manifest(A, B, GIT), {path: stamp_of(tmp_path / path) for path in ("a.txt", "sub/b.txt")})
-    assert left_over(tmp_path, old, manifest(A, entry("sub/b.txt", b"new"))) == ("sub/b.txt",)
-    assert left_over(tmp_path, old, manifest(B)) == ("a.txt",)
-    assert left_over(tmp_path, None, manifest(A)) == ()
+    assert left_over(tmp_path, old, Note(manifest(A, entry("sub/b.txt", b"new")), {})) == ("sub/b.txt",)
+    assert left_over(tmp_path, old, Note(manifest(B), {})) == ("a.txt",)
+    assert left_over(tmp_path, None, Note(manifest(A), {})) == ()
     (tmp_path / "a.txt").write_bytes(b"mine by now")
-    assert left_over(tmp_path, old, manifest(B)) == ()
+    assert left_over(tmp_path, old, Note(manifest(B), {})) == ()
+
+
+@pytest.mark.parametrize("local_dir", [None, "here"])
+def test_digests_that_come_later(local_dir: str | None, tmp_path: Path) -> None:
+    """Files that a listing without digests brought stay where a later one, with digests, says that they are right."""
+    files = {"a.txt": b"a", "b.bin": b"b" * 1000, "c.txt": b"c"}
+    where = {"local_dir": tmp_path / local_dir} if local_dir else {}
+    with FakeHub([Repo("modelscope", "org/name", files)], [NoDigests()]) as hub:
+        path = fetch("org/name", endpoints=hub.url, **where).path
+        (path / "c.txt").write_bytes(b"other")
+        hub.set_faults()
+        hub.log.clear()
+        snapshot = fetch("org/name", endpoints=hub.url, **where)
+        asked = {request.file for request in hub.log.requests(kind="body")}
+    assert snapshot.verified
+    assert files == {name: (path / name).read_bytes() for name in snapshot.files}
+    assert asked == {"c.txt"}
 
 
 @pytest.fixture
@@ -466,6 +484,20 @@ def test_more_of_a_snapshot() -> None:
         assert "config.json" not in hub.log.bytes_sent_by_file()
     assert tree(path) == OLD
     assert fetch("org/name", local_files_only=True).path == path
+
+
+def test_links_that_waited(tmp_path: Path) -> None:
+    """Neither the folder where links waited nor a link that found its place taken by a folder is left behind."""
+    repo = Repo("huggingface", "org/name", {"a.txt": b"a", "b.txt": b"b"})
+    own = tmp_path / "hf" / "models--org--name" / OWN_FOLDER
+    with FakeHub([repo]) as hub:
+        path = fetch("hf://org/name", endpoints=hub.url).path
+        assert not (own / "links").exists()
+        (path / "b.txt").unlink()
+        (path / "b.txt" / "mine").mkdir(parents=True)
+        with pytest.raises(StoreError):
+            fetch("hf://org/name", endpoints=hub.url)
+    assert not (own / "links").exists()
 
 
 def test_without_links(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,6 +262,9 @@ class PartialPool:
             with suppress(OSError):
                 orphan.replace(partial.folder)
                 partial.runs = _journalled(partial.folder, entry.size)
+                if not partial.runs:
+                    # Nothing in it is believed: a folder that is never written to again would stay for ever.
+                    partial.restart()
                 break
         return partial
 
