@@ -336,8 +336,8 @@ class Intake:
         return piece.at < end or end == 0
 
     async def _align(self, piece: Piece, span: Span, source: str) -> None:
-        """Bring a piece in line with a body for it, which may begin at the file's start, and go on to its end."""
-        if span.start not in (piece.at, 0):
+        """Bring a piece in line with a body for it, which may begin before what is missing, and go on to its end."""
+        if span.start > piece.at:
             raise Failure(Fault.RANGE, f"began at byte {span.start:,} instead of {piece.at:,}")
         if span.end is None:
             piece.end = self._entry.size
@@ -345,7 +345,8 @@ class Intake:
             if self._may_mix:
                 # What is there stays; what comes once more is dropped.
                 await self._flush(piece)
-                piece.start = piece.at = 0
+                piece.at = span.start
+                piece.start = min(piece.start, piece.at)
             else:
                 await self._restart(piece)
         piece.source = source
