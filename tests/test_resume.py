@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -224,3 +227,37 @@ def test_a_call_that_failed_leaves_its_bytes() -> None:
     assert contents(snapshot.path) == FILES
     assert first > 0
     assert first + sum(hub.log.bytes_sent_by_file().values()) <= sum(map(len, FILES.values())) + 1000
+
+
+BEGUN = re.compile(r"^(\d+) +(\w+)\(\d+<[^>]*/partial/[^>]*/(data|journal)>")
+RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>")
+
+
+def events(trace: str) -> Iterator[str]:
+    """What a trace says of data and journal: `synced` where a sync of data ended, `named` where a line began."""
+    under_way: dict[str, str] = {}
+    for line in trace.splitlines():
+        if found := BEGUN.match(line):
+            thread, call, file = found.groups()
+            event = "named" if (call, file) == ("write", "journal") else "synced" * (call != "write" and file == "data")
+            if event == "synced" and line.endswith("<unfinished ...>"):
+                under_way[thread] = event
+            elif event:
+                yield event
+        elif (found := RESUMED.match(line)) and found[1] in under_way:
+            yield under_way.pop(found[1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_synced_before_it_is_named(tmp_path: Path) -> None:
+    """As the kernel saw it: between two lines of a large file's journal its data was synced."""
+    trace = tmp_path / "trace"
+    with FakeHub([repo()]) as hub:
+        calls = "trace=write,fdatasync,fsync"
+        command = ["strace", "-f", "-y", "-s", "64", "-e", calls, "-o", str(trace), sys.executable, "-c", PROGRAM]
+        done = subprocess.run([*command, hub.url], capture_output=True, text=True, timeout=55, check=False)
+    assert done.returncode == 0, done.stderr
+    told = list(events(trace.read_text()))
+    assert "named" in told
+    assert all(before == "synced" for before, event in itertools.pairwise(["", *told]) if event == "named")
