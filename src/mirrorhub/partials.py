@@ -25,6 +25,9 @@ from mirrorhub.models import FileEntry
 from mirrorhub.owner import is_alive, is_regular, own_name
 from mirrorhub.spans import Run, front, gaps, with_run
 
+_UNKNOWN = "unknown-"
+"""How the names of contents begin that no digest is known of."""
+
 
 @dataclass(slots=True)
 class Partial:
@@ -197,8 +200,10 @@ class PartialPool:
     def release(self, partial: Partial) -> None:
         """Leave a partial for whoever comes next."""
         partial.close()
-        if partial.runs:
-            key = partial.folder.name.partition(".")[0]
+        key = partial.folder.name.partition(".")[0]
+        if key.startswith(_UNKNOWN):
+            partial.restart()  # nobody could tell whether it is what they want
+        elif partial.runs:
             with suppress(OSError):
                 partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
 
@@ -220,7 +225,7 @@ class PartialPool:
 def _key(entry: FileEntry) -> str:
     """Name a content; one without a digest is nobody else's."""
     if entry.digest is None:
-        return f"unknown-{secrets.token_hex(8)}"
+        return f"{_UNKNOWN}{secrets.token_hex(8)}"
     return f"{entry.digest.algorithm}-{entry.digest.value}"
 
 
