@@ -22,6 +22,7 @@ from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import (
     Alter,
     HangInBody,
+    NoDigests,
     RangeIgnored,
     RangeRefused,
     RstStream,
@@ -213,6 +214,29 @@ def test_bytes_of_two_endpoints_that_do_not_fit() -> None:
     assert contents(snapshot.path) == FILES
     wrong = {attempt.endpoint for attempt in snapshot.attempts if attempt.fault == "WRONG_DIGEST"}
     assert wrong == {bad.url}
+
+
+def test_wrong_bytes_that_an_earlier_call_left() -> None:
+    """They convict nobody: the endpoint may have been mended, or the disk be to blame, and it may be the only one."""
+    small = {f"{number}.txt": sample_bytes(f"{number}", 50_000) for number in range(3)}
+    breaks = [Alter(), HangInBody(after_bytes=20_000)]
+    with FakeHub([Repo("modelscope", "org/name", small)], breaks) as hub:
+        with pytest.raises(TransferError):
+            fetch("org/name", endpoints=hub.url, timeout=1)
+        hub.set_faults()
+        hub.log.clear()
+        snapshot = fetch("org/name", endpoints=hub.url)
+    assert small == {name: (snapshot.path / name).read_bytes() for name in small}
+    assert {attempt.fault for attempt in snapshot.attempts} == {None, "MIXED"}
+
+
+def test_what_no_later_call_could_use(tmp_path: Path) -> None:
+    """Without digests a call that failed leaves nothing behind: nobody could tell what it is."""
+    broken = [NoDigests(), Rule(RstStream(after_bytes=50_000), "b.bin")]
+    with FakeHub([repo()], broken) as hub, pytest.raises(TransferError):
+        fetch("org/name", endpoints=hub.url, allow_patterns=["a.json", "b.bin"], timeout=2)
+    own = tmp_path / "ms" / "models" / "org--name" / ".mirrorhub"
+    assert [path.name for folder in ("partial", "ready") for path in own.glob(f"{folder}/*")] == []
 
 
 def test_a_call_that_failed_leaves_its_bytes() -> None:

@@ -35,6 +35,8 @@ SYNCED = 1 << 20
 """Bytes from which on a file is synced before anything is said of it."""
 JOURNAL_SYNC_S = 2.0
 """How old the journal's lines may be when the power fails: the bytes of younger ones are fetched again."""
+_UNKNOWN = "unknown-"
+"""How the names of contents begin that no digest is known of."""
 
 
 @dataclass(slots=True)
@@ -314,8 +316,10 @@ class PartialPool:
             partial.confirm()
         finally:
             partial.close()
-        if partial.runs:
-            key = partial.folder.name.partition(".")[0]
+        key = partial.folder.name.partition(".")[0]
+        if key.startswith(_UNKNOWN):
+            partial.restart()  # nobody could tell whether it is what they want
+        elif partial.runs:
             with suppress(OSError):
                 partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
 
@@ -341,7 +345,7 @@ class PartialPool:
 def _key(entry: FileEntry) -> str:
     """Name a content; one without a digest is nobody else's."""
     if entry.digest is None:
-        return f"unknown-{secrets.token_hex(8)}"
+        return f"{_UNKNOWN}{secrets.token_hex(8)}"
     return f"{entry.digest.algorithm}-{entry.digest.value}"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
@@ -82,8 +83,9 @@ class Transfer:
                     # Before the task is made: twenty thousand that only wait would cost as much as their files.
                     await slots.acquire()
                     group.create_task(one(entry))
-        except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+        except BaseException as error:
+            _drop_unknown(fetched.values())
+            raise _first(error) from None
         finally:
             watching.cancel()
             self._writer.shutdown(wait=True)
@@ -224,9 +226,16 @@ def _weight(size: int | None) -> int:
     return PIECE if size is None else max(size, MIN_WEIGHT)
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def _drop_unknown(fetched: Iterable[Fetched]) -> None:
+    """Remove files without a digest that will not be published: no later call could tell what they are."""
+    for one in fetched:
+        if not one.report.verified:
+            with suppress(OSError):
+                one.place.unlink()
+
+
+def _first(error: BaseException) -> BaseException:
     """Of what several files failed with, take the first: the others were called off because of it."""
-    error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

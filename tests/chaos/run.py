@@ -20,7 +20,8 @@ from tests.chaos.schedule import Call, Damage, File, Host, Schedule
 from tests.chaos.watch import OWN, Watcher, debris, secrets_in, sha256, visible
 from tests.fakehub import FakeHub, Repo, certs
 from tests.fakehub.faults import RefuseConnection
-from tests.fakehub.rules import Rule
+from tests.fakehub.repo import git_sha1
+from tests.fakehub.rules import ConnectionFault, Rule
 
 REPO = "org/name"
 TOKEN = "hub-token-that-nobody-may-see"
@@ -180,7 +181,8 @@ class Course:
             snapshots = [digests_below(path) for path in (self._home / "snapshots").iterdir()]
             if self._published not in snapshots:
                 self._outcome.wrong.append(f"after failed call {len(self._outcome.told)} the old snapshot is not whole")
-        self._outcome.left += debris(self._home, whole=caller.snapshot is not None and not caller.snapshot.stale)
+        complete = caller.snapshot is not None and not caller.snapshot.stale
+        self._outcome.left += debris(self._home, self._names() if complete else None)
         self._outcome.left += [f"{hub.name}: {words}" for hub in self._hubs for words in unfinished(hub)]
 
     def _judge_last(self, before: Before) -> None:
@@ -226,6 +228,11 @@ class Course:
 
     def _digests(self) -> dict[str, str]:
         return {path: sha256(file.data) for path, file in self._files.items()}
+
+    def _names(self) -> set[str]:
+        """Every digest by which content of the newest revision may be known."""
+        files = [file.data for file in self._files.values()]
+        return {sha256(data) for data in files} | {git_sha1(data) for data in files}
 
     def _allowed(self) -> dict[str, set[str]]:
         """What may be seen: the bytes of any revision, and what was there before the call."""
@@ -305,6 +312,9 @@ def mistreat(hub: FakeHub, rules: tuple[Rule, ...]) -> None:
     if restarts or hub.backend.plan.permanent(RefuseConnection):
         hub.stop()
         hub.start()
+    elif any(isinstance(rule.fault, ConnectionFault) for rule in rules):
+        # What goes wrong with connections would not be met on those that stand.
+        hub.cut()
 
 
 def unfinished(hub: FakeHub) -> list[str]:
