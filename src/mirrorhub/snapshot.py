@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mirrorhub.account import Account
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.contacts import Contacts
@@ -48,19 +49,22 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         MirrorHubError: It could not be brought; nothing half-done is visible.
     """
     store = store_for(request.repo, settings, request.local_dir)
-    async with _asking(request, settings, client) as (chain, lanes, watch):
+    async with _asking(request, settings, client) as (chain, lanes, watch, account):
         try:
             async with watch.part("resolve", ResolutionError):
-                manifest = await resolve(request, settings, chain, lanes)
+                manifest = account.manifest = await resolve(request, settings, chain, lanes)
         except ResolutionError as error:
-            return _what_is_there(request, store, error)
+            return _what_is_there(request, store, error, account)
         if snapshot := await _complete(request, store, manifest, chain):
             return replace(snapshot, seconds=watch.seconds)
-        async with watch.part("transfer", TransferError), _held(store, settings):
+        async with watch.part("lock", TransferError), _held(store, settings, chain):
+            watch.next("plan")
             pool = PartialPool(store.home / OWN_FOLDER)
             plan = await _plan(request, store, manifest, pool)
+            watch.next("transfer")
             fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
-            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
+            watch.next("publish")
+            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched, account))
         snapshot = _snapshot(store, manifest, plan, fetched, chain)
         return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
 
@@ -71,24 +75,29 @@ async def look_up(request: SnapshotRequest, settings: Settings, client: Client) 
     Raises:
         MirrorHubError: Nobody could say.
     """
-    async with _asking(request, settings, client) as (chain, lanes, watch), watch.part("resolve", ResolutionError):
+    async with _asking(request, settings, client) as (chain, lanes, watch, _), watch.part("resolve", ResolutionError):
         return await resolve(request, settings, chain, lanes)
 
 
 @contextlib.asynccontextmanager
 async def _asking(
     request: SnapshotRequest, settings: Settings, client: Client
-) -> AsyncIterator[tuple[Chain, Lanes, Stopwatch]]:
-    """The chain of a call, the lanes to its endpoints, and its stopwatch."""
+) -> AsyncIterator[tuple[Chain, Lanes, Stopwatch, Account]]:
+    """The chain of a call, the lanes to its endpoints, its stopwatch, and who gives an account of it."""
     chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
     health = Health(settings.state_dir)
     for endpoint in filter(health.is_avoided, chain.endpoints):
         chain.avoid(endpoint)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
+    watch = Stopwatch(settings.timeout_s, chain.attempts)
+    account = Account(request, settings, chain, lanes, watch)
     lanes.begin()
     try:
-        yield chain, lanes, Stopwatch(settings.timeout_s, chain.attempts)
+        yield chain, lanes, watch, account
+    except BaseException as error:
+        account.failed(error)
+        raise
     finally:
         await lanes.aclose()
 
@@ -104,11 +113,11 @@ async def _complete(request: SnapshotRequest, store: Store, manifest: Manifest, 
     return None if plan.fetch else _snapshot(store, manifest, plan, {}, chain)
 
 
-def _held(store: Store, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
+def _held(store: Store, settings: Settings, chain: Chain) -> contextlib.AbstractAsyncContextManager[None]:
     """Hold the repository's folder, once it is known that it can be written."""
     own = store.home / OWN_FOLDER
     check_writable(own)
-    return exclusive(own / "lock", settings.patience.lock_s)
+    return exclusive(own / "lock", settings.patience.lock_s, chain.logbook.locked)
 
 
 async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest, pool: PartialPool) -> Plan:
@@ -141,7 +150,7 @@ async def _transfer(
         return await Transfer(chain, lanes, pool, manifest).run(plan, progress, request.max_workers)
 
 
-def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched]) -> None:
+def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], account: Account) -> None:
     """Bring the files to their paths, and write down what is there."""
     by_content = {entry.digest or entry.path: fetched[entry.path].place for entry in plan.fetch}
     missing = [entry for entry in plan.wanted if entry.path not in plan.held and entry.path not in plan.spare]
@@ -153,6 +162,7 @@ def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str,
         stamps = {entry.path: stamp_of(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
         store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
         PartialPool(store.home / OWN_FOLDER).clear()
+    account.published(store, manifest, plan)
 
 
 def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], chain: Chain) -> Snapshot:
@@ -166,7 +176,7 @@ def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str
     )
 
 
-def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionError) -> Snapshot:
+def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionError, account: Account) -> Snapshot:
     """Nobody could be asked: return what is complete on disk, and say so.
 
     Raises:
@@ -176,5 +186,6 @@ def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionErro
     found = remembered(request, store) if request.allow_stale and not said_no else None
     if found is None:
         raise error
+    account.stale(error)
     log.warning("%s: no endpoint could be asked; using what is in %s, which may be old", request.repo, found.path)
     return replace(found, stale=True, attempts=error.attempts)

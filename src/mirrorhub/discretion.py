@@ -1,0 +1,138 @@
+"""What may be shown to anybody: no token, no login, no signed address, no name of whoever runs this.
+
+A report is made to be pasted where everybody reads it, and much of what stands in it was said by the other end, which
+knows the token that it was sent and may say it again: in an error, a redirect, a file's name. So every text goes
+through here before it is written anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import os
+import re
+import urllib.request
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from mirrorhub.config import Settings
+from mirrorhub.http.redact import redact
+from mirrorhub.models import Endpoint
+
+MAX_TEXT = 400
+"""Characters of one text that are kept."""
+HIDDEN = "***"
+_HEAD = 8
+"""So many characters of a secret give it away: a text may have been cut in the middle of one."""
+_SHORTEST = 4
+_LOGIN = re.compile(r"://([^/\s]+)@")
+_LOGIN_ALONE = re.compile(r"(?<![\w/])[^\s/@:'\"]+:[^\s/@'\"]+@(?=[\w\[])")
+_QUERY = re.compile(r"\?[^\s?'\"<>]*=[^\s'\"<>]*")
+_TOKENS = re.compile(
+    r"\bhf_[A-Za-z0-9]{16,}|\bms-[0-9a-f]{8}-[0-9a-f-]{20,}|\b(?:bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE
+)
+_NAMED = re.compile(
+    r"\b((?:[\w-]*(?:token|secret|password|passwd|signature|credential|api[_-]?key|session|cookie)|authorization)"
+    r"['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;]{4,}",
+    re.IGNORECASE,
+)
+_PATH = re.compile(r"(?<![\w/:.~-])(?:[A-Za-z]:)?[\\/][^\s'\"<>|:*?]*")
+
+
+class Discretion:
+    """Removes from texts what must not be shown."""
+
+    def __init__(self, secrets: Iterable[str], home: str, user: str) -> None:
+        """Know what to look for.
+
+        Args:
+            secrets: Tokens and passwords.
+            home: The home directory.
+            user: The user's name.
+        """
+        spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
+        self._secrets = sorted((one for one in spellings if len(one) >= _SHORTEST), key=len, reverse=True)
+        self._home = home.rstrip("/\\")
+        self._user = user
+
+    def clean(self, text: str) -> str:
+        """Return a text as it may be shown: on one line, and no longer than need be."""
+        text = "".join(char if char.isprintable() else "?" for char in text)
+        # What is known goes first: what only looks like a secret may be a part of one.
+        for secret in self._secrets:
+            text = _without(text, secret)
+        text = _QUERY.sub("?...", _LOGIN_ALONE.sub("", redact(text)))
+        text = _NAMED.sub(rf"\1{HIDDEN}", _TOKENS.sub(HIDDEN, text))
+        text = self._without_home(text)
+        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+    def cleaned(self, value: object) -> object:
+        """Clean every text of what JSON can hold."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, Mapping):
+            return {self.clean(str(name)): self.cleaned(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.cleaned(one) for one in value]
+        return value
+
+    def _without_home(self, text: str) -> str:
+        """Write `~` for the home directory, and for the user's name where it is a part of a path."""
+        if len(self._home) > 1:
+            text = re.sub(rf"{re.escape(self._home)}(?![\w.-])", "~", text)
+        if not self._user:
+            return text
+        part = re.compile(rf"(?<=[\\/]){re.escape(self._user)}(?=[\\/]|$)")
+        return _PATH.sub(lambda match: part.sub("~", match[0]), text)
+
+
+def discretion_for(settings: Settings, endpoints: Iterable[Endpoint], token: str | bool | None) -> Discretion:
+    """Return what keeps a call's secrets.
+
+    Args:
+        settings: The call's settings, with the tokens of the environment.
+        endpoints: The call's chain, with logins in addresses.
+        token: The one that was given with the call.
+    """
+    tokens = [settings.modelscope_token, settings.huggingface_token, token]
+    addresses = [endpoint.url for endpoint in endpoints]
+    addresses += [str(one) for one in (settings.modelscope_endpoint, settings.huggingface_endpoint) if one]
+    addresses += [one.url if isinstance(one, Endpoint) else one for one in settings.endpoints or ()]
+    addresses += [*urllib.request.getproxies().values(), *map(str, map(os.environ.get, _PROXIES))]
+    logins = [login for address in addresses for login in _LOGIN.findall(address)]
+    passwords = [part for login in logins for part in (login, login.partition(":")[2])]
+    return Discretion([*(one for one in tokens if isinstance(one, str)), *passwords], str(Path.home()), _user())
+
+
+_PROXIES = [name for kind in ("http", "https", "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def _spellings(secret: str) -> Iterable[str]:
+    """Return a secret in the spellings in which it travels."""
+    plain = unquote(secret)
+    yield from (secret, plain, quote(plain, safe=""), quote(plain))
+    yield base64.b64encode(plain.encode()).decode().rstrip("=")
+    yield base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def _without(text: str, secret: str) -> str:
+    """Take a secret out of a text, and what looks like the beginning of it; a host's name comes in small letters."""
+    low, wanted = text.casefold(), secret.casefold()
+    if len(low) != len(text):
+        low = text.lower() if len(text.lower()) == len(text) else text
+    head, kept, start = wanted[:_HEAD], [], 0
+    while (at := low.find(head, start)) >= 0:
+        end = at + len(head)
+        while end - at < len(wanted) and end < len(low) and low[end] == wanted[end - at]:
+            end += 1
+        kept += [text[start:at], HIDDEN]
+        start = end
+    return "".join([*kept, text[start:]])
