@@ -11,6 +11,7 @@ import base64
 import getpass
 import os
 import re
+import socket
 import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,25 +44,28 @@ _PATH = re.compile(r"(?<![\w/:.~-])(?:[A-Za-z]:)?[\\/][^\s'\"<>|:*?]*")
 class Discretion:
     """Removes from texts what must not be shown."""
 
-    def __init__(self, secrets: Iterable[str], home: str, user: str) -> None:
+    def __init__(self, secrets: Iterable[str], home: str, user: str, machine: str) -> None:
         """Know what to look for.
 
         Args:
             secrets: Tokens and passwords.
             home: The home directory.
             user: The user's name.
+            machine: The machine's.
         """
         spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
         self._secrets = sorted((one for one in spellings if len(one) >= _SHORTEST), key=len, reverse=True)
+        self._known = _any_of(self._secrets)
+        self._heads = _any_of({secret[:_HEAD] for secret in self._secrets if len(secret) > _HEAD})
         self._home = home.rstrip("/\\")
         self._user = user
+        self._here = re.compile(rf"\bon {re.escape(machine)}(?![\w.-])") if machine else None
 
     def clean(self, text: str) -> str:
         """Return a text as it may be shown: on one line, and no longer than need be."""
         text = "".join(char if char.isprintable() else "?" for char in text)
         # What is known goes first: what only looks like a secret may be a part of one.
-        for secret in self._secrets:
-            text = _without(text, secret)
+        text = self._without_heads(self._known.sub(HIDDEN, text))
         text = _QUERY.sub("?...", _LOGIN_ALONE.sub("", redact(text)))
         text = _NAMED.sub(rf"\1{HIDDEN}", _TOKENS.sub(HIDDEN, text))
         text = self._without_home(text)
@@ -77,10 +81,21 @@ class Discretion:
             return [self.cleaned(one) for one in value]
         return value
 
+    def _without_heads(self, text: str) -> str:
+        """Take out what looks like the beginning of a secret, as far as it goes."""
+        kept, start = [], 0
+        for match in self._heads.finditer(text):
+            if match.start() >= start:
+                kept += [text[start : match.start()], HIDDEN]
+                start = match.start() + max(_common(text[match.start() :], secret) for secret in self._secrets)
+        return "".join([*kept, text[start:]])
+
     def _without_home(self, text: str) -> str:
-        """Write `~` for the home directory, and for the user's name where it is a part of a path."""
+        """Write `~` for the home directory, and for the user's name in other paths; leave the machine unnamed."""
         if len(self._home) > 1:
             text = re.sub(rf"{re.escape(self._home)}(?![\w.-])", "~", text)
+        if self._here is not None:
+            text = self._here.sub("on this machine", text)
         if not self._user:
             return text
         part = re.compile(rf"(?<=[\\/]){re.escape(self._user)}(?=[\\/]|$)")
@@ -102,7 +117,8 @@ def discretion_for(settings: Settings, endpoints: Iterable[Endpoint], token: str
     addresses += [*urllib.request.getproxies().values(), *map(str, map(os.environ.get, _PROXIES))]
     logins = [login for address in addresses for login in _LOGIN.findall(address)]
     passwords = [part for login in logins for part in (login, login.partition(":")[2])]
-    return Discretion([*(one for one in tokens if isinstance(one, str)), *passwords], str(Path.home()), _user())
+    given = [one for one in tokens if isinstance(one, str)]
+    return Discretion([*given, *passwords], str(Path.home()), _user(), socket.gethostname())
 
 
 _PROXIES = [name for kind in ("http", "https", "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]
@@ -119,20 +135,17 @@ def _spellings(secret: str) -> Iterable[str]:
     """Return a secret in the spellings in which it travels."""
     plain = unquote(secret)
     yield from (secret, plain, quote(plain, safe=""), quote(plain))
-    yield base64.b64encode(plain.encode()).decode().rstrip("=")
-    yield base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    for encoded in (base64.b64encode(plain.encode()), base64.urlsafe_b64encode(plain.encode())):
+        yield from (encoded.decode(), encoded.decode().rstrip("="))
 
 
-def _without(text: str, secret: str) -> str:
-    """Take a secret out of a text, and what looks like the beginning of it; a host's name comes in small letters."""
-    low, wanted = text.casefold(), secret.casefold()
-    if len(low) != len(text):
-        low = text.lower() if len(text.lower()) == len(text) else text
-    head, kept, start = wanted[:_HEAD], [], 0
-    while (at := low.find(head, start)) >= 0:
-        end = at + len(head)
-        while end - at < len(wanted) and end < len(low) and low[end] == wanted[end - at]:
-            end += 1
-        kept += [text[start:at], HIDDEN]
-        start = end
-    return "".join([*kept, text[start:]])
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds any of these words, in small letters or large; a host's name comes in small ones."""
+    return re.compile("|".join(map(re.escape, words)) or r"\Z.", re.IGNORECASE)
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    ends = (at for at, (left, right) in pairs if left.casefold() != right.casefold())
+    return next(ends, min(len(one), len(other)))

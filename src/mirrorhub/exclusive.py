@@ -110,9 +110,8 @@ def _holder_words(holder: Path) -> str:
 
 
 def _holder_name(holder: Path) -> str:
-    """Say who holds it in words that may be shown to anybody: a machine's name is its owner's affair."""
     told = _told(holder)
-    return told[0].replace(f" on {socket.gethostname()[:100]}", " on this machine") if told else "another process"
+    return told[0] if told else "another process"
 
 
 def _told(holder: Path) -> tuple[str, float] | None:

@@ -126,7 +126,7 @@ def _told(published: Iterable[Report], failed: Iterable[Report]) -> tuple[Report
 
 def _all_in(folder: Path) -> Iterator[Report]:
     try:
-        paths = sorted(folder.glob("*.json"))[:MAX_READ]
+        paths = sorted(folder.glob("*.json"), key=lambda path: path.lstat().st_mtime, reverse=True)[:MAX_READ]
     except OSError:
         return iter(())
     return (report for path in paths if (report := read(path)) is not None)
