@@ -19,7 +19,21 @@ from mirrorhub import Settings, fetch, resolve
 from mirrorhub.cli import main
 from mirrorhub.errors import LockTimeoutError, ResolutionError, StoreError, TransferError
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.faults import Alter, HangBeforeAnswer, HangInBody, RefuseConnection, Status, Truncate
+from tests.fakehub.faults import (
+    Alter,
+    Drip,
+    Fault,
+    HangBeforeAnswer,
+    HangInBody,
+    OverLong,
+    RangeIgnored,
+    RangeRefused,
+    RefuseConnection,
+    RstStream,
+    Status,
+    Truncate,
+    WrongContentRange,
+)
 from tests.fakehub.repo import sample_bytes
 from tests.fakehub.rules import Rule
 from tests.quick import IMPATIENT, quick
@@ -175,6 +189,33 @@ def test_a_small_file_that_is_wrong(told: Tell) -> None:
     (conviction,) = report["convictions"]
     assert conviction == {"endpoint": bad.url, "path": "b.txt", "start": 0, "end": len(FILES["b.txt"])}
     assert fault_of(report, bad, "WRONG_DIGEST")["size"] >= len(FILES["b.txt"])
+
+
+LOSSES: list[tuple[str, list[Fault | Rule]]] = [
+    ("nothing", []),
+    ("no ranges", [Rule(Truncate(to=1_000_000), "model.bin", times=1), RangeIgnored()]),
+    ("ranges refused", [Rule(Truncate(to=1_000_000), "model.bin", times=1), RangeRefused()]),
+    ("reset", [Rule(RstStream(after_bytes=300_000), "model.bin", times=3)]),
+    ("wrong ranges", [Rule(Truncate(to=1_000_000), "model.bin", times=1), Rule(WrongContentRange(), times=5)]),
+    ("altered", [Rule(Alter(offset=4_000_000), "model.bin")]),
+    ("altered, small", [Rule(Alter(), "*.json")]),
+    ("too long", [Rule(OverLong(), "*.json"), Rule(OverLong(), "model.bin", times=2)]),
+    ("slow", [Rule(Drip(bytes_per_s=100_000), "model.bin")]),
+]
+
+
+@pytest.mark.parametrize(("name", "faults"), LOSSES, ids=[row[0] for row in LOSSES])
+def test_what_came_and_what_was_lost(name: str, faults: list[Fault | Rule], told: Tell, carrier: str) -> None:
+    """Whatever goes wrong, what came less what was lost is what the files hold; and so are the shares of each file."""
+    with FakeHub([repo()], faults, name="a") as bad, FakeHub([repo()], name="b") as good:
+        fetch("org/name", endpoints=[bad.url, good.url])
+        (report,) = told()
+    assert sum(row["received"] - row["lost"] for row in report["parts"]) == SIZE
+    assert sum(row["received"] for row in report["parts"]) == sum(flow["size"] for flow in report["flows"])
+    assert sum(row["lost"] for row in report["parts"]) == sum(row["size"] for row in report["troubles"])
+    shares = {row["path"]: sum(share["size"] for share in row["shares"]) for row in report["files"]}
+    assert shares == {path: len(data) for path, data in FILES.items()}
+    assert name not in ("altered", "altered, small") or sum(row["lost"] for row in report["parts"]) > 0
 
 
 def test_parked(told: Tell) -> None:

@@ -351,6 +351,7 @@ class Intake:
 
     async def _add(self, piece: Piece, chunk: bytes) -> None:
         if piece.end is not None and piece.at + len(chunk) > piece.end:
+            self._chain.logbook.lost(piece.source, Fault.LONG_BODY.name, len(chunk))
             raise Failure(Fault.LONG_BODY, f"gave more than the {piece.end:,} bytes that are listed or asked for")
         piece.gathered.append(chunk)
         piece.waiting += len(chunk)
