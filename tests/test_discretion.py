@@ -24,6 +24,7 @@ LOGIN = f"user:{quote(SECRET, safe='')}"
 BASE64 = base64.b64encode(SECRET.encode()).decode()
 FILES = {"a.json": b"{}", "model.bin": b"model" * 100}
 HEAD = SECRET[:10]
+KINDS = ("reports", "published", "failed")
 DISCRETION = Discretion([SECRET, f"user:{SECRET}"], "/home/alice", "alice", "alices-laptop")
 
 TEXTS = [
@@ -87,7 +88,7 @@ def everything_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Itera
     assert main(["why"]) == 0
     captured = capsys.readouterr()
     told += [captured.out, page.read_text(encoding="utf-8")]
-    told += [path.read_text() for path in tmp_path.rglob("*.json") if path.parent.name in ("reports", "failed")]
+    told += [path.read_text() for path in tmp_path.rglob("*.json") if path.parent.name in KINDS]
     assert len(told) > 2
     for text in told:
         for spelling in (SECRET, HEAD, quote(SECRET, safe=""), BASE64, "x-amz"):

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from mirrorhub.logbook import BINS, MAX_CONVICTIONS, MAX_NAMES, MAX_STRETCHES, MAX_SUBJECTS, Busy, Logbook
+from mirrorhub.logbook import MAX_CONVICTIONS, MAX_NAMES, MAX_SUBJECTS, Logbook
 from mirrorhub.report import TWICE
+from mirrorhub.tally import BINS, MAX_STRETCHES, Busy
 
 
 class Clock:

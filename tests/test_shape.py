@@ -21,7 +21,7 @@ TESTS = Path(__file__).parent
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
     "paths models errors faults health digest plan spans budget credentials progress owner partials exclusive",
-    "report logbook stopwatch",
+    "report tally logbook stopwatch",
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",
@@ -40,7 +40,7 @@ ORDER = (
     "vad.detector vad",
     "api",
     "cli.source cli.page cli.page_file cli.bench_page cli.bench_table cli.bench cli.config cli.download cli.vad",
-    "cli.warmup cli.why_words cli.why_view cli.why_text cli.why_page cli.why cli __main__",
+    "cli.warmup cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 

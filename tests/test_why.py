@@ -25,6 +25,7 @@ from tests.fakehub.faults import (
     Fault,
     HangBeforeAnswer,
     HangInBody,
+    LateHandshake,
     OverLong,
     RangeIgnored,
     RangeRefused,
@@ -143,6 +144,18 @@ def test_what_it_ran_on(told: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings["trust"] == ("any", "argument")
     assert settings["endpoints"] == (hub.url, "argument")
     assert "silence_s" not in settings
+
+
+def test_how_many_lanes(told: Tell) -> None:
+    """How many connections bodies came over is told, and what was measured where it was more than one."""
+    with FakeHub([repo()], [LateHandshake(0.2)]) as far, FakeHub([repo()]) as near:
+        fetch("org/name", endpoints=far.url)
+        (report,) = told()
+        assert part(report, far)["lanes"] > 1
+        assert "connecting t" in part(report, far)["reason"]
+        fetch("org/name", endpoints=near.url, force_download=True)
+        (report,) = told()
+        assert (part(report, near)["lanes"], part(report, near)["reason"]) == (1, "")
 
 
 def test_one_that_breaks_off(told: Tell) -> None:
@@ -419,7 +432,7 @@ def test_a_question_that_failed(told: Tell) -> None:
 
 def reports_below(folder: Path) -> dict[Path, tuple[int, int]]:
     """Every report on disk, with when it was written."""
-    kinds = ("reports", "failed")
+    kinds = ("reports", "published", "failed")
     return {
         path: (path.stat().st_mtime_ns, path.stat().st_ino)
         for path in folder.rglob("*.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -34,7 +35,7 @@ from mirrorhub.report import (
     Trouble,
     Wait,
 )
-from mirrorhub.reports import MAX_BYTES, decode, encode, keep, read
+from mirrorhub.reports import MAX_BYTES, decode, encode, keep, latest, read
 from tests.fakehub import FakeHub, Repo
 
 HOSTILE = "<script>alert(1)</script>&\"'[red]\x1b[2J\u202e\x9b"
@@ -285,9 +286,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 def test_there_and_back(tmp_path: Path) -> None:
     """A report comes back from disk as it was."""
-    keep(tmp_path, "master", REPORT, tmp_path / "state")
-    assert read(tmp_path / ".mirrorhub" / "reports" / "master.json") == REPORT
-    assert read(tmp_path / "state" / "reports" / "latest.json") == REPORT
+    for age_s in (3.0, 1.0, 2.0):
+        report = replace(REPORT, began_at=time.time() - age_s, error=str(age_s))
+        keep(tmp_path, f"feature/{age_s}", report, tmp_path / "state")
+        assert read(tmp_path / ".mirrorhub" / "reports" / f"feature%2F{age_s}.json") == report
+    assert [report.error for report in latest(tmp_path / "state")] == ["1.0"]
 
 
 WRONG: dict[type, list[Any]] = {

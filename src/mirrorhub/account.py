@@ -8,18 +8,19 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mirrorhub import __version__
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
-from mirrorhub.discretion import Discretion, discretion_for
+from mirrorhub.discretion import discretion_for
 from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, Manifest, SnapshotRequest, TransferReport
 from mirrorhub.report import CANCELLED, FAILED, PUBLISHED, STALE, FileStory, Part, Report, SettingRow
-from mirrorhub.reports import FORMAT, decode, keep, keep_failed
+from mirrorhub.reports import keep, keep_failed
 from mirrorhub.stopwatch import Stopwatch
 from mirrorhub.stores.registry import Store, store_for
 
@@ -100,7 +101,7 @@ class Account:
             settings=tuple(SettingRow(*row) for row in self._settings.rows() if row[2] != "default"),
             versions=_versions(self._settings.carrier),
         )
-        return without_secrets(report, discretion_for(self._settings, self._chain.endpoints, request.token))
+        return discretion_for(self._settings, self._chain.endpoints, request.token).cleaned(report)
 
     def _parts(self) -> tuple[Part, ...]:
         served = {attempt.endpoint for attempt in self._chain.attempts if attempt.fault is None}
@@ -140,12 +141,6 @@ def _story(one: TransferReport) -> FileStory:
     return FileStory(one.path, one.size, one.reused, one.tries, one.elapsed_s, one.verified, shares)
 
 
-def without_secrets(report: Report, discretion: Discretion) -> Report:
-    """Return a report as it may be shown to anybody."""
-    raw = cast("dict[str, object]", discretion.cleaned(asdict(report)))
-    return decode({"format": FORMAT, **raw})
-
-
 @contextmanager
 def _harmless() -> Iterator[None]:
     """No call fails because nothing could be told of it."""
@@ -169,6 +164,7 @@ def _versions(carrier: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)

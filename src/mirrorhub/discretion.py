@@ -13,8 +13,10 @@ import os
 import re
 import socket
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import TypeVar, cast
 from urllib.parse import quote, unquote
 
 from mirrorhub.config import Settings
@@ -24,6 +26,7 @@ from mirrorhub.models import Endpoint
 MAX_TEXT = 400
 """Characters of one text that are kept."""
 HIDDEN = "***"
+T = TypeVar("T")
 _HEAD = 8
 """So many characters of a secret give it away: a text may have been cut in the middle of one."""
 _SHORTEST = 4
@@ -59,6 +62,7 @@ class Discretion:
         self._heads = _any_of({secret[:_HEAD] for secret in self._secrets if len(secret) > _HEAD})
         self._home = home.rstrip("/\\")
         self._user = user
+        self._seen: dict[str, str] = {}
         self._here = re.compile(rf"\bon {re.escape(machine)}(?![\w.-])") if machine else None
 
     def clean(self, text: str) -> str:
@@ -71,14 +75,18 @@ class Discretion:
         text = self._without_home(text)
         return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
-    def cleaned(self, value: object) -> object:
-        """Clean every text of what JSON can hold."""
+    def cleaned(self, value: T) -> T:
+        """Return a value with every text in it, and in what it holds, as it may be shown."""
+        return cast("T", self._cleaned(value))
+
+    def _cleaned(self, value: object) -> object:
         if isinstance(value, str):
-            return self.clean(value)
-        if isinstance(value, Mapping):
-            return {self.clean(str(name)): self.cleaned(one) for name, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.cleaned(one) for one in value]
+            # Of a hundred files most came from the same endpoint.
+            return self._seen[value] if value in self._seen else self._seen.setdefault(value, self.clean(value))
+        if isinstance(value, tuple):
+            return tuple(map(self._cleaned, value))
+        if is_dataclass(value) and not isinstance(value, type):
+            return replace(value, **{one.name: self._cleaned(getattr(value, one.name)) for one in fields(value)})
         return value
 
     def _without_heads(self, text: str) -> str:

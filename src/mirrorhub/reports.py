@@ -1,8 +1,8 @@
 """Where reports lie, and what is believed of one that is found: nothing but its shape.
 
     {home}/.mirrorhub/reports/{revision}.json      how a snapshot came; the name is that of the note on it
-    {state}/reports/latest.json                    the last call that published anything
-    {state}/failed/{when}-{token}.json             calls that did not end well, the newest twenty, for a month
+    {state}/published/{when}-{token}.json          the last calls that published anything
+    {state}/failed/{when}-{token}.json             calls that did not end well, the last twenty, for a month
 
 Reports are for whoever asks why. No call fails because one could not be written, and none is needed by anything else.
 """
@@ -31,14 +31,14 @@ from mirrorhub.stores.notes import write_whole
 log = logging.getLogger(__name__)
 FORMAT = 1
 MAX_BYTES = 2 << 20
-MAX_FAILED = 20
+MAX_PUBLISHED, MAX_FAILED = 3, 20
 KEPT_S = 30 * 86_400.0
 MAX_READ = 200
 """Reports of one repository that are looked at."""
 MAX_ITEMS = 2_000
 MAX_TEXT = 4_000
 MAX_NUMBER = 1 << 62
-_FAILED_NAME = re.compile(r"\d{16}-[0-9a-f]{8}\.json")
+_NAME = re.compile(r"\d{16}-[0-9a-f]{8}\.json")
 T = TypeVar("T")
 
 
@@ -53,18 +53,12 @@ def keep(home: Path, name: str, report: Report, state: Path) -> None:
     """
     data = encode(report)
     _write(home / OWN_FOLDER / "reports" / f"{file_name(name)}.json", data)
-    _write(state / "reports" / "latest.json", data)
+    _keep_last(state / "published", report, data, MAX_PUBLISHED)
 
 
 def keep_failed(state: Path, report: Report) -> None:
     """Keep the report of a call that did not end well; the oldest ones go."""
-    folder = state / "failed"
-    _write(folder / f"{int(report.began_at * 1_000_000):016d}-{secrets.token_hex(4)}.json", encode(report))
-    oldest = int((time.time() - KEPT_S) * 1_000_000)
-    for number, path in enumerate(_failed_files(folder)):
-        if number >= MAX_FAILED or int(path.name[:16]) < oldest:
-            with suppress(OSError):
-                path.unlink()
+    _keep_last(state / "failed", report, encode(report), MAX_FAILED)
 
 
 def known_of(home: Path, state: Path, is_meant: Callable[[Report], bool], place: str) -> tuple[Report, ...]:
@@ -76,19 +70,13 @@ def known_of(home: Path, state: Path, is_meant: Callable[[Report], bool], place:
         is_meant: Whether a report is about what was asked for.
         place: The repository's folder as reports name it: a call that failed may have been for another one.
     """
-    failed = (report for report in failures(state) if report.place == place and is_meant(report))
+    failed = (report for report in _reports_in(state / "failed") if report.place == place and is_meant(report))
     return _told(filter(is_meant, _all_in(home / OWN_FOLDER / "reports")), failed)
 
 
 def latest(state: Path) -> tuple[Report, ...]:
     """Return the report of the last call that published anything, after that of a later call that failed."""
-    report = read(state / "reports" / "latest.json")
-    return _told([report] if report else [], failures(state))
-
-
-def failures(state: Path) -> Iterator[Report]:
-    """Yield the reports of calls that did not end well, the newest first."""
-    return (report for path in _failed_files(state / "failed") if (report := read(path)) is not None)
+    return _told(_reports_in(state / "published"), _reports_in(state / "failed"))
 
 
 def encode(report: Report) -> bytes:
@@ -132,10 +120,25 @@ def _all_in(folder: Path) -> Iterator[Report]:
     return (report for path in paths if (report := read(path)) is not None)
 
 
-def _failed_files(folder: Path) -> list[Path]:
+def _keep_last(folder: Path, report: Report, data: bytes, count: int) -> None:
+    """Keep so many reports in a folder, under names that say when they began: replacing a file costs far more."""
+    _write(folder / f"{int(report.began_at * 1_000_000):016d}-{secrets.token_hex(4)}.json", data)
+    oldest = int((time.time() - KEPT_S) * 1_000_000)
+    for number, path in enumerate(_newest(folder)):
+        if number >= count or int(path.name[:16]) < oldest:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _reports_in(folder: Path) -> Iterator[Report]:
+    """Yield the reports that we have kept in a folder, the newest first."""
+    return (report for path in _newest(folder) if (report := read(path)) is not None)
+
+
+def _newest(folder: Path) -> list[Path]:
     """Return the files of our making, the newest first."""
     try:
-        return sorted((path for path in folder.iterdir() if _FAILED_NAME.fullmatch(path.name)), reverse=True)
+        return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
     except OSError:
         return []
 

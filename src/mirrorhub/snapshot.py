@@ -58,13 +58,11 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         if snapshot := await _complete(request, store, manifest, chain):
             return replace(snapshot, seconds=watch.seconds)
         async with watch.part("lock", TransferError), _held(store, settings, chain):
-            watch.next("plan")
             pool = PartialPool(store.home / OWN_FOLDER)
-            plan = await _plan(request, store, manifest, pool)
-            watch.next("transfer")
-            fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
-            watch.next("publish")
-            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched, account))
+            plan = await watch.timed("plan", _plan(request, store, manifest, pool))
+            fetched = await watch.timed("transfer", _transfer(request, plan, chain, lanes, pool, manifest))
+            publishing = asyncio.to_thread(_publish, store, manifest, plan, fetched, account)
+            await watch.timed("publish", uninterrupted(publishing))
         snapshot = _snapshot(store, manifest, plan, fetched, chain)
         return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
 

@@ -43,8 +43,12 @@ class Stopwatch:
         """When each part began and how long it has taken, the one that goes on now among them."""
         return (*self._ended, self._now()) if self._name else tuple(self._ended)
 
-    def next(self, name: str) -> None:
-        """End one part of the call and begin another."""
+    async def timed(self, name: str, work: Awaitable[T]) -> T:
+        """End one part of the call, and do what the next one is."""
+        self._next(name)
+        return await work
+
+    def _next(self, name: str) -> None:
         if self._name:
             self._ended.append(self._now())
         self._name, self._started = name, time.perf_counter()
@@ -55,7 +59,7 @@ class Stopwatch:
     @asynccontextmanager
     async def part(self, name: str, error: type[ChainError]) -> AsyncIterator[None]:
         """Time a part of the call, and all that follow it, and end it with `error` when the caller's time is over."""
-        self.next(name)
+        self._next(name)
         try:
             async with asyncio.timeout_at(self._ends_at) as watch:
                 yield
@@ -66,7 +70,7 @@ class Stopwatch:
             message += "What has come stays on disk; the next call goes on there."
             raise error(message, self._attempts) from None
         finally:
-            self.next("")
+            self._next("")
 
 
 async def uninterrupted(work: Awaitable[T]) -> T:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mirrorhub.cli.page import document, text
-from mirrorhub.cli.why_view import Sheet, Track, facts_of, seconds_of, sheets_of, title_of, tracks_of
+from mirrorhub.cli.why_sheets import Sheet, seconds_of, sheets_of
+from mirrorhub.cli.why_view import Track, facts_of, title_of, tracks_of
 from mirrorhub.cli.why_words import LANGUAGES, words_in
 from mirrorhub.report import PUBLISHED, Report
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from mirrorhub.cli.why_view import Sheet, Track, facts_of, seconds_of, sheets_of, title_of, tracks_of
+from mirrorhub.cli.why_sheets import Sheet, seconds_of, sheets_of
+from mirrorhub.cli.why_view import Track, facts_of, title_of, tracks_of
 from mirrorhub.cli.why_words import Words
 from mirrorhub.report import Report
 
