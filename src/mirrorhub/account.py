@@ -6,7 +6,7 @@ import asyncio
 import logging
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -76,6 +76,7 @@ class Account:
 
     def _report(self, outcome: str, error: str) -> Report:
         logbook, manifest, request = self._chain.logbook, self.manifest, self._request
+        files = {one.path: one for one in logbook.files}.values()
         report = Report(
             repo=str(request.repo),
             revision=(manifest.revision if manifest else request.revision) or "default",
@@ -93,11 +94,11 @@ class Account:
             troubles=logbook.troubles(),
             waits=logbook.waits(),
             convictions=logbook.convictions,
-            files=told_of(logbook.files),
+            files=told_of(files),
             wanted=self.wanted,
-            came=len(logbook.files),
-            size=sum(report.size for report in logbook.files),
-            reused=sum(report.reused for report in logbook.files),
+            came=len(files),
+            size=sum(one.size for one in files),
+            reused=sum(one.reused for one in files),
             settings=tuple(SettingRow(*row) for row in self._settings.rows() if row[2] != "default"),
             versions=_versions(self._settings.carrier),
         )
@@ -130,7 +131,7 @@ class Account:
         )
 
 
-def told_of(files: list[TransferReport]) -> tuple[FileStory, ...]:
+def told_of(files: Iterable[TransferReport]) -> tuple[FileStory, ...]:
     """Choose the files to tell of: those with a story first, then the largest."""
     chosen = sorted(files, key=lambda one: (len(one.shares) < 2 and not one.reused, -one.size))[:MAX_FILES]
     return tuple(map(_story, chosen))

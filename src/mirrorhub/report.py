@@ -207,3 +207,8 @@ class Report:
     reused: int = 0
     settings: tuple[SettingRow, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ended_at(self) -> float:
+        """When it was written, in seconds since the epoch."""
+        return self.began_at + self.elapsed_s

@@ -107,8 +107,8 @@ def decode(raw: object) -> Report:
 
 
 def _told(published: Iterable[Report], failed: Iterable[Report]) -> tuple[Report, ...]:
-    newest = max(published, key=lambda report: report.began_at, default=None)
-    later = next((report for report in failed if newest is None or report.began_at > newest.began_at), None)
+    newest = max(published, key=lambda report: report.ended_at, default=None)
+    later = next((report for report in failed if newest is None or report.ended_at > newest.ended_at), None)
     return tuple(report for report in (later, newest) if report is not None)
 
 
@@ -121,8 +121,8 @@ def _all_in(folder: Path) -> Iterator[Report]:
 
 
 def _keep_last(folder: Path, report: Report, data: bytes, count: int) -> None:
-    """Keep so many reports in a folder, under names that say when they began: replacing a file costs far more."""
-    _write(folder / f"{int(report.began_at * 1_000_000):016d}-{secrets.token_hex(4)}.json", data)
+    """Keep so many reports in a folder, under names that say when: replacing a file costs far more."""
+    _write(folder / f"{int(report.ended_at * 1_000_000):016d}-{secrets.token_hex(4)}.json", data)
     oldest = int((time.time() - KEPT_S) * 1_000_000)
     for number, path in enumerate(_newest(folder)):
         if number >= count or int(path.name[:16]) < oldest:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mirrorhub.account import Account
@@ -19,9 +21,11 @@ from mirrorhub.errors import (
     RepoNotFoundError,
     ResolutionError,
     RevisionNotFoundError,
+    StoreError,
     TransferError,
 )
 from mirrorhub.exclusive import exclusive
+from mirrorhub.faults import Fault
 from mirrorhub.health import Health
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
@@ -34,12 +38,18 @@ from mirrorhub.recall import chosen_files, remembered
 from mirrorhub.resolver import resolve
 from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
-from mirrorhub.stores.notes import held_files, merged, stamp_of
-from mirrorhub.stores.publish import finish_interrupted
-from mirrorhub.stores.registry import Store, store_for
+from mirrorhub.stores.notes import Stamp, held_files, merged, stamp_of
+from mirrorhub.stores.publish import Vanished, finish_interrupted
+from mirrorhub.stores.registry import Store, own_folders, store_for
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
+_OTHERWISE_LISTED = frozenset(
+    fault.name for fault in (Fault.NO_FILE, Fault.SHORT_BODY, Fault.LONG_BODY, Fault.RANGE, Fault.WRONG_DIGEST)
+)
+"""What is said of a file that is not as it was listed."""
+RACES = 5
+"""How often another process may be faster where locks do nothing."""
 
 
 async def fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
@@ -48,23 +58,36 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
     Raises:
         MirrorHubError: It could not be brought; nothing half-done is visible.
     """
+    began = time.monotonic()
+    try:
+        return await _fetch(request, settings, client)
+    except _Moved:
+        log.info("%s: the branch has moved while its files came; once more", request.repo)
+    settings = settings.less(time.monotonic() - began)
+    try:
+        return await _fetch(request, settings, client)
+    except _Moved as moved:
+        raise moved.error from None
+
+
+async def _fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
     store = store_for(request.repo, settings, request.local_dir)
-    async with _asking(request, settings, client) as (chain, lanes, watch, account):
+    async with _asking(request, settings, client) as asking:
         try:
-            async with watch.part("resolve", ResolutionError):
-                manifest = account.manifest = await resolve(request, settings, chain, lanes)
+            async with asking.watch.part("resolve", ResolutionError):
+                manifest = asking.account.manifest = await resolve(request, settings, asking.chain, asking.lanes)
         except ResolutionError as error:
-            return _what_is_there(request, store, error, account)
-        if snapshot := await _complete(request, store, manifest, chain):
-            return replace(snapshot, seconds=watch.seconds)
-        async with watch.part("lock", TransferError), _held(store, settings, chain):
-            pool = PartialPool(store.home / OWN_FOLDER)
-            plan = await watch.timed("plan", _plan(request, store, manifest, pool))
-            fetched = await watch.timed("transfer", _transfer(request, plan, chain, lanes, pool, manifest))
-            publishing = asyncio.to_thread(_publish, store, manifest, plan, fetched, account)
-            await watch.timed("publish", uninterrupted(publishing))
-        snapshot = _snapshot(store, manifest, plan, fetched, chain)
-        return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
+            return _what_is_there(request, store, error, asking.account)
+        if snapshot := await _complete(request, store, manifest, asking.chain):
+            return replace(snapshot, seconds=asking.watch.seconds)
+        async with asking.watch.part("lock", TransferError), _held(store, settings, asking):
+            try:
+                snapshot = await _bring(request, settings, store, manifest, asking)
+            except TransferError as error:
+                if await _has_moved(request, settings, client, manifest, error):
+                    raise _Moved(error) from None
+                raise
+        return replace(snapshot, lanes=asking.lanes.reports(), seconds=asking.watch.seconds)
 
 
 async def look_up(request: SnapshotRequest, settings: Settings, client: Client) -> Manifest:
@@ -73,15 +96,43 @@ async def look_up(request: SnapshotRequest, settings: Settings, client: Client) 
     Raises:
         MirrorHubError: Nobody could say.
     """
-    async with _asking(request, settings, client) as (chain, lanes, watch, _), watch.part("resolve", ResolutionError):
-        return await resolve(request, settings, chain, lanes)
+    async with _asking(request, settings, client) as asking, asking.watch.part("resolve", ResolutionError):
+        return await resolve(request, settings, asking.chain, asking.lanes)
+
+
+class _Moved(Exception):  # noqa: N818 - a signal: the call begins once more
+    """A branch has moved between its listing and the bodies of its files."""
+
+    def __init__(self, error: TransferError) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def _has_moved(
+    request: SnapshotRequest, settings: Settings, client: Client, manifest: Manifest, error: TransferError
+) -> bool:
+    """Whether something else is listed by now for a file that no endpoint gave as it was listed."""
+    if error.file is None or not any(attempt.fault in _OTHERWISE_LISTED for attempt in error.attempts):
+        return False
+    try:
+        return (await look_up(request, settings, client)).entry(error.file) != manifest.entry(error.file)
+    except ResolutionError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The chain of a call, the lanes to its endpoints, its stopwatch, and the account that is given of it."""
+
+    chain: Chain
+    lanes: Lanes
+    watch: Stopwatch
+    account: Account
 
 
 @contextlib.asynccontextmanager
-async def _asking(
-    request: SnapshotRequest, settings: Settings, client: Client
-) -> AsyncIterator[tuple[Chain, Lanes, Stopwatch, Account]]:
-    """The chain of a call, the lanes to its endpoints, its stopwatch, and who gives an account of it."""
+async def _asking(request: SnapshotRequest, settings: Settings, client: Client) -> AsyncIterator[_Asking]:
+    """What one call asks with; however it ends, it leaves its report."""
     chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
     health = Health(settings.state_dir)
     for endpoint in filter(health.is_avoided, chain.endpoints):
@@ -92,9 +143,9 @@ async def _asking(
     account = Account(request, settings, chain, lanes, watch)
     lanes.begin()
     try:
-        yield chain, lanes, watch, account
+        yield _Asking(chain, lanes, watch, account)
     except BaseException as error:
-        account.failed(error)
+        account.failed(error.error if isinstance(error, _Moved) else error)
         raise
     finally:
         await lanes.aclose()
@@ -111,11 +162,30 @@ async def _complete(request: SnapshotRequest, store: Store, manifest: Manifest, 
     return None if plan.fetch else _snapshot(store, manifest, plan, {}, chain)
 
 
-def _held(store: Store, settings: Settings, chain: Chain) -> contextlib.AbstractAsyncContextManager[None]:
+def _held(store: Store, settings: Settings, asking: _Asking) -> contextlib.AbstractAsyncContextManager[None]:
     """Hold the repository's folder, once it is known that it can be written."""
     own = store.home / OWN_FOLDER
     check_writable(own)
-    return exclusive(own / "lock", settings.patience.lock_s, chain.logbook.locked)
+    return exclusive(own / "lock", settings.patience.lock_s, asking.chain.logbook.locked)
+
+
+async def _bring(
+    request: SnapshotRequest, settings: Settings, store: Store, manifest: Manifest, asking: _Asking
+) -> Snapshot:
+    """Fetch what is missing and publish it; again, if another process that no lock kept away was faster."""
+    pool = PartialPool(store.home / OWN_FOLDER, own_folders(settings))
+    watch, account = asking.watch, asking.account
+    for _ in range(RACES):
+        plan = await watch.timed("plan", _plan(request, store, manifest, pool))
+        fetched = await watch.timed("transfer", _transfer(request, plan, asking, pool, manifest))
+        publishing = asyncio.to_thread(_publish, store, manifest, plan, fetched, account)
+        try:
+            await watch.timed("publish", uninterrupted(publishing))
+        except Vanished as vanished:
+            log.info("%s: another process has published what was here: %s", store.home, vanished)
+        else:
+            return _snapshot(store, manifest, plan, fetched, asking.chain)
+    raise StoreError(errno.EBUSY, f"{store.home}: other processes change it, and locks do nothing there; try again")
 
 
 async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest, pool: PartialPool) -> Plan:
@@ -140,12 +210,12 @@ def _spare(store: Store, pool: PartialPool, missing: Iterable[FileEntry]) -> dic
 
 
 async def _transfer(
-    request: SnapshotRequest, plan: Plan, chain: Chain, lanes: Lanes, pool: PartialPool, manifest: Manifest
+    request: SnapshotRequest, plan: Plan, asking: _Asking, pool: PartialPool, manifest: Manifest
 ) -> Mapping[str, Fetched]:
     check_room(pool.home, plan.size)
-    lanes.decide(plan.size)
+    asking.lanes.decide(plan.size)
     with Progress(request.watchers, str(manifest.repo), plan.size) as progress:
-        return await Transfer(chain, lanes, pool, manifest).run(plan, progress, request.max_workers)
+        return await Transfer(asking.chain, asking.lanes, pool, manifest).run(plan, progress, request.max_workers)
 
 
 def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], account: Account) -> None:
@@ -157,10 +227,17 @@ def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str,
     with disk_errors(store.home):
         # Of the checked files themselves, which keep their times: whatever else gets to a path is not certified.
         folder = store.place(manifest)
-        stamps = {entry.path: stamp_of(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
+        stamps = {entry.path: _stamp(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
         store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
         PartialPool(store.home / OWN_FOLDER).clear()
     account.published(store, manifest, plan)
+
+
+def _stamp(place: Path) -> Stamp:
+    try:
+        return stamp_of(place)
+    except FileNotFoundError:
+        raise Vanished(place) from None
 
 
 def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], chain: Chain) -> Snapshot:

@@ -36,7 +36,10 @@ class Stopwatch:
     @property
     def seconds(self) -> dict[str, float]:
         """How long each part has taken."""
-        return {phase.name: phase.elapsed_s for phase in self.phases}
+        seconds: dict[str, float] = {}
+        for phase in self.phases:
+            seconds[phase.name] = seconds.get(phase.name, 0.0) + phase.elapsed_s
+        return seconds
 
     @property
     def phases(self) -> tuple[Phase, ...]:
