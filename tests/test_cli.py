@@ -47,10 +47,11 @@ def test_download() -> None:
     assert done.returncode == 0
     (path,) = done.stdout.splitlines()
     assert {name: Path(path, name).read_bytes() for name in FILES} == FILES
-    first, second, vouched = done.stderr.splitlines()
+    first, second, vouched, more = done.stderr.splitlines()
     assert first == f"{broken.url}: left: answered 503"
     assert second == f"{good.url}: served 4 requests"
     assert vouched == f"vouched for by: named {good.url}"
+    assert more == "`mirrorhub why` tells more."
 
 
 def test_download_what_is_there(capsys: Capture, tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_config_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["download"], ["vad"], ["warmup"], ["bench"], ["config"]], ids=lambda a: " ".join(a)
+    "arguments", [[], ["download"], ["why"], ["vad"], ["warmup"], ["bench"], ["config"]], ids=lambda a: " ".join(a)
 )
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help(arguments: list[str], option: str, capsys: Capture) -> None:

@@ -21,7 +21,7 @@ TESTS = Path(__file__).parent
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
     "paths models errors faults health digest plan spans budget credentials progress owner partials exclusive",
-    "stopwatch",
+    "report tally logbook stopwatch",
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",
@@ -32,13 +32,15 @@ ORDER = (
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts lanes",
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
+    "discretion reports account",
     "recall resolver intake pace transfer snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
-    "cli.source cli.bench_page cli.bench_table cli.bench cli.config cli.download cli.vad cli.warmup cli __main__",
+    "cli.source cli.page cli.page_file cli.bench_page cli.bench_table cli.bench cli.config cli.download cli.vad",
+    "cli.warmup cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 

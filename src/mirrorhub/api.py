@@ -28,10 +28,12 @@ from mirrorhub.models import (
 )
 from mirrorhub.paths import revision_problem
 from mirrorhub.recall import pinned_for, recall, recall_offline
+from mirrorhub.stores.registry import store_for
 
 if TYPE_CHECKING:
     from mirrorhub.bench.comparison import Comparison
     from mirrorhub.http.client import Client
+    from mirrorhub.report import Report
     from mirrorhub.vad import Vad
 
 FSMN_VAD = "iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
@@ -123,6 +125,11 @@ class Call:
         if self.offline:
             return recall_offline(self.request, self.settings, pinned)
         return recall(self.request, self.settings, pinned)
+
+    def is_told_of(self, report: Report) -> bool:
+        """Whether a report is one of what is asked for."""
+        revision = self.request.revision
+        return report.repo == str(self.request.repo) and revision in (None, report.revision, report.commit)
 
     async def fetch(self, client: Client) -> Snapshot:
         """Answer on the loop."""
@@ -370,6 +377,38 @@ def bench(
         return await compare(call.request, call.settings, rounds=rounds, limit=limit, told=told)
 
     return loop.run(work, call.settings)
+
+
+def why(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: Unpack[Options],
+) -> tuple[Report, ...]:
+    """Say how a repository came to disk, or why it did not; nobody is asked.
+
+    Args:
+        repo_id: As for `fetch`; None for whatever was fetched last.
+        revision: As for `fetch`; whichever came last if None. A commit is known by its name, too.
+        cache_dir: As for `fetch`.
+        **options: See `Options`; of these `hub`, `repo_type`, `local_dir` and `settings` mean something here.
+
+    Returns:
+        The report of the last call that failed, if it was later than the snapshot, and then the snapshot's; nothing
+        where nothing is known.
+
+    Raises:
+        ConfigError: An argument or a setting cannot be used.
+    """
+    from mirrorhub.discretion import discretion_for
+    from mirrorhub.reports import known_of, latest
+
+    if repo_id is None:
+        return latest((options.get("settings") or Settings.load()).state_dir)
+    call = _call(repo_id, revision, cache_dir, options)
+    home = store_for(call.request.repo, call.settings, call.request.local_dir).home
+    place = discretion_for(call.settings, (), None).clean(str(home))
+    return known_of(home, call.settings.state_dir, call.is_told_of, place)
 
 
 def is_pinned(repo_id: str, hub: str = "auto") -> bool:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from mirrorhub.config import Patience
 from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import Failure, Fault
+from mirrorhub.logbook import Logbook
 from mirrorhub.models import Attempt, Capability, Endpoint
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ class Chain:
     Attributes:
         endpoints: In order of preference.
         attempts: Everything that was tried, in order of time.
+        logbook: What the call has met, added up.
     """
 
     def __init__(
@@ -213,6 +215,7 @@ class Chain:
     ) -> None:
         self.endpoints = tuple(endpoints)
         self.attempts: list[Attempt] = []
+        self.logbook = Logbook(clock)
         self.patience = patience
         self.silence_s = silence_s
         self._clock = clock
@@ -246,6 +249,10 @@ class Chain:
     def is_avoided(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint is asked after the others."""
         return self._standing[endpoint].demoted
+
+    def is_out(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint is asked no more in this call."""
+        return self._standing[endpoint].out
 
     def received(self) -> list[tuple[Endpoint, int]]:
         """Return how many bytes each endpoint has given."""
@@ -348,7 +355,7 @@ class Chain:
             retry=retry_if_exception_type(_LapOver),
             wait=lambda state: self._pause(walk),
             stop=lambda state: self._over(walk, laps, state),
-            sleep=self._sleep,
+            sleep=lambda seconds: self._rest(walk, seconds),
             reraise=True,
         )
         try:
@@ -431,8 +438,11 @@ class Chain:
 
     async def _ask(self, walk: Walk[Answer, Result], endpoint: Endpoint, beat: Beat) -> Answer:
         """Ask for an answer, unless told to go on elsewhere."""
-        async with self._leavable(endpoint):
-            return await walk.ask(endpoint, beat)
+        try:
+            async with self._leavable(endpoint):
+                return await walk.ask(endpoint, beat)
+        finally:
+            self.logbook.asked(str(endpoint), beat.started_at, beat.connected_at)
 
     @asynccontextmanager
     async def _leavable(self, endpoint: Endpoint) -> AsyncIterator[asyncio.Timeout]:
@@ -565,7 +575,8 @@ class Chain:
         return max(connected_at, standing.heard_at) + patience - now
 
     def _note_silence(self, runners: Iterable[tuple[Endpoint, Beat]]) -> None:
-        for endpoint, _ in runners:
+        for endpoint, beat in runners:
+            self.logbook.waited("silent", str(endpoint), beat.started_at, self._clock())
             if not self._standing[endpoint].demoted:
                 log.info("%s is silent; another endpoint is started beside it", endpoint)
                 self._standing[endpoint].demoted = True
@@ -620,6 +631,17 @@ class Chain:
         times = [self._standing[other].parked_until for other in walk.endpoints if self._may_be_asked(walk, other)]
         return max(backoff, min(times, default=0.0) - self._clock())
 
+    async def _rest(self, walk: Walk[Answer, Result], pause_s: float) -> None:
+        """Sleep between two laps, and write down for whom."""
+        now = self._clock()
+        parked = [other for other in walk.endpoints if self._may_be_asked(walk, other)]
+        parked = [other for other in parked if self._standing[other].parked_until > now]
+        for endpoint in parked:
+            self.logbook.waited("parked", str(endpoint), now, min(now + pause_s, self._standing[endpoint].parked_until))
+        if not parked:
+            self.logbook.waited("pause", "", now, now + pause_s)
+        await self._sleep(pause_s)
+
     def _over(self, walk: Walk[Answer, Result], laps: int, state: RetryCallState) -> bool:
         """Whether another lap is of no use: nobody left, too many laps in vain, or silence for too long."""
         if not any(self._may_be_asked(walk, endpoint) for endpoint in walk.endpoints) or walk.fruitless >= laps:
@@ -628,9 +650,12 @@ class Chain:
 
     def _record(self, endpoint: Endpoint, subject: str, outcome: str, fault: Fault | None, started: float) -> None:
         elapsed = self._clock() - started
-        self.attempts.append(Attempt(str(endpoint), subject, outcome, fault.name if fault else None, elapsed))
+        name = str(endpoint)
+        at_s = started - self.logbook.began
+        self.attempts.append(Attempt(name, subject, outcome, fault.name if fault else None, elapsed, at_s))
         log.debug("%s: %s: %s (%.2f s)", endpoint, subject, outcome, elapsed)
         if fault is not None:
+            self.logbook.left(name, fault.name, subject, outcome, started)
             log.info("left %s for %s: %s", endpoint, subject, outcome)
 
     @staticmethod

@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +28,15 @@ _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTS
 
 
 @asynccontextmanager
-async def exclusive(path: Path, limit_s: float) -> AsyncIterator[None]:
+async def exclusive(
+    path: Path, limit_s: float, waited: Callable[[str, float], None] = lambda _who, _pause_s: None
+) -> AsyncIterator[None]:
     """Hold the lock file `path`; wait for whoever holds it, without a thread.
+
+    Args:
+        path: The lock file.
+        limit_s: How long to wait.
+        waited: Called before each pause with who holds it, and how long the pause is.
 
     Raises:
         LockTimeoutError: It was held for longer than `limit_s` seconds; the message names the holder.
@@ -38,7 +45,7 @@ async def exclusive(path: Path, limit_s: float) -> AsyncIterator[None]:
     lock = _file_lock(path)
     holder = path.with_name(path.name + ".holder")
     try:
-        await _acquire(lock, holder, limit_s)
+        await _acquire(lock, holder, limit_s, waited)
     except NotImplementedError:
         log.warning("%s: this file system has no locks; going on without", path.parent)
         yield
@@ -65,7 +72,7 @@ def _file_lock(path: Path) -> BaseFileLock:
         return FileLock(path, thread_local=False)
 
 
-async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float) -> None:
+async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float, waited: Callable[[str, float], None]) -> None:
     from filelock import Timeout
     from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_before_delay, wait_random
 
@@ -73,6 +80,8 @@ async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float) -> None:
 
     def say(state: RetryCallState) -> None:
         """Say it at once to who listens closely, and after a while to everybody: a silent wait looks like a hang."""
+        if state.next_action is not None:
+            waited(_holder_name(holder), state.next_action.sleep)
         level = logging.WARNING if (state.seconds_since_start or 0.0) > LONG_S else logging.INFO
         if level not in said:
             said.add(level)
@@ -104,9 +113,19 @@ async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float) -> None:
 
 
 def _holder_words(holder: Path) -> str:
+    told = _told(holder)
+    return f"{told[0]} (since {time.time() - told[1]:.0f} s)" if told else "another process"
+
+
+def _holder_name(holder: Path) -> str:
+    told = _told(holder)
+    return told[0] if told else "another process"
+
+
+def _told(holder: Path) -> tuple[str, float] | None:
+    """Read who holds the lock, and since when."""
     try:
         told = json.loads(holder.read_text())
-        seconds = time.time() - float(told["since"])
-        return f"process {int(told['pid'])} on {str(told['host'])[:100]} (since {seconds:.0f} s)"
+        return f"process {int(told['pid'])} on {str(told['host'])[:100]}", float(told["since"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return None

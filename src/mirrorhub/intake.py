@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -19,10 +19,11 @@ from mirrorhub.chain import Chain
 from mirrorhub.digest import BLOCK, Hasher, file_digest, hasher_for
 from mirrorhub.faults import Failure, Fault, WrongDigest
 from mirrorhub.lane import Body
-from mirrorhub.models import Endpoint, FileEntry, TransferReport
+from mirrorhub.models import Endpoint, FileEntry, Share, TransferReport
 from mirrorhub.partials import Partial, PartialPool
 from mirrorhub.progress import FileProgress
-from mirrorhub.spans import PIECE, Run, Span, gaps
+from mirrorhub.report import TWICE
+from mirrorhub.spans import PIECE, Run, Span, gaps, with_run
 from mirrorhub.stopwatch import uninterrupted
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ FLUSH_S = 0.2
 """How long a body gathers at least, unless a whole piece is there."""
 READ_BACK = 4 << 20
 """Bytes hashed from disk at a time: the thread that does it writes for all files."""
+MAX_RUNS = 100
+"""Runs of bytes of one file by one giver that a report names."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -83,6 +86,7 @@ class Piece:
         at: The offset of the next one to come.
         furthest: The furthest that one ever was.
         source: Who gave what is gathered.
+        host: From which host.
         gathered: What has come and is not on disk yet.
         waiting: How many bytes that is.
         flushed_at: When anything was last brought to disk.
@@ -93,6 +97,7 @@ class Piece:
     at: int
     furthest: int = 0
     source: str = ""
+    host: str = ""
     gathered: list[bytes] = field(default_factory=list)
     waiting: int = 0
     flushed_at: float = field(default_factory=time.monotonic)
@@ -142,6 +147,7 @@ class Intake:
         self._started = time.monotonic()
         self._given: dict[str, int] = {}
         self._hosts: dict[str, None] = {}
+        self._shares: dict[tuple[str, str], list[Run]] = {}
         self._reused = 0
         self._adopted: tuple[Run, ...] = ()
         self._tries = 0
@@ -289,6 +295,7 @@ class Intake:
             tries=self._tries,
             elapsed_s=time.monotonic() - self._started,
             verified=self._entry.digest is not None,
+            shares=tuple(_share(giver, runs, self._entry.size) for giver, runs in self._shares.items()),
         )
 
     async def _take_as_sole(self, piece: Piece, endpoint: Endpoint, body: Body) -> None:
@@ -307,9 +314,12 @@ class Intake:
             self._open.append(piece)
         asked = piece.start, piece.end
         await self._align(piece, body.span, str(endpoint))
+        piece.host, started = body.host, time.monotonic()
+        tally = self._chain.logbook.tally(piece.source, body.host)
         try:
             async for chunk in body:
                 self._chain.heard(endpoint, len(chunk))
+                tally.add(len(chunk))
                 await self._add(piece, chunk)
             self._check_length(piece)
         except asyncio.CancelledError:
@@ -320,11 +330,13 @@ class Intake:
             raise
         except Failure as failure:
             if failure.fault is Fault.LONG_BODY and not self.comes_in_pieces:
-                await self._restart(piece)
+                await self._restart(piece, failure.fault)
             await self._flush(piece)
             if not self._may_mix or self._shrink(piece, *asked):
                 raise
             log.info("%s: left %s, which had given the piece: %s", self._entry.path, endpoint, failure.message)
+        finally:
+            self._chain.logbook.gave(piece.source, started)
         if not self._in_memory:
             await self._flush(piece)
             self._drop(piece)
@@ -354,11 +366,12 @@ class Intake:
                 piece.at = span.start
                 piece.start = min(piece.start, piece.at)
             else:
-                await self._restart(piece)
+                await self._restart(piece, Fault.RANGE)
         piece.source = source
 
     async def _add(self, piece: Piece, chunk: bytes) -> None:
         if piece.end is not None and piece.at + len(chunk) > piece.end:
+            self._chain.logbook.lost(piece.source, Fault.LONG_BODY.name, len(chunk))
             raise Failure(Fault.LONG_BODY, f"gave more than the {piece.end:,} bytes that are listed or asked for")
         piece.gathered.append(chunk)
         piece.waiting += len(chunk)
@@ -374,7 +387,8 @@ class Intake:
         if piece.end is not None and piece.at < piece.end:
             raise Failure(Fault.SHORT_BODY, f"ended at byte {piece.at:,} of {piece.end:,}")
 
-    async def _restart(self, piece: Piece) -> None:
+    async def _restart(self, piece: Piece, why: Fault) -> None:
+        self._lose([*self._partial.runs, Run(piece.at - piece.waiting, piece.at, piece.source)], why)
         self._progress.update(-piece.at)
         self._reused = 0
         piece.rewind()
@@ -384,9 +398,12 @@ class Intake:
     async def _flush(self, piece: Piece) -> None:
         """Bring to disk what was gathered, as far as it is not there already."""
         start, piece.flushed_at = piece.at - piece.waiting, time.monotonic()
-        data = piece.collect()
+        data, missing = piece.collect(), 0
         for gap_start, gap_end in list(gaps(self._partial.runs, start, start + len(data))):
+            missing += gap_end - gap_start
+            self._note_share(piece, gap_start, gap_end)
             await uninterrupted(self._store(gap_start, data[gap_start - start : gap_end - start], piece.source))
+        self._chain.logbook.lost(piece.source, TWICE, len(data) - missing)
 
     async def _flush_all(self) -> None:
         for piece in self._open:
@@ -450,10 +467,14 @@ class Intake:
 
     async def _settle_in_memory(self) -> Path:
         piece = self._open.pop()
+        source, end = piece.source, piece.at
         place = await self._write(self._put_in_memory, piece.collect())
         if isinstance(place, WrongDigest):
-            await self._restart(piece)
+            self._chain.logbook.convicted(source, self._entry.path, 0, end)
+            self._lose([Run(0, end, source)], Fault.WRONG_DIGEST)
+            await self._restart(piece, Fault.WRONG_DIGEST)
             raise place
+        self._note_share(piece, 0, end)
         return place
 
     def _put_in_memory(self, data: bytes) -> Path | WrongDigest:
@@ -492,8 +513,11 @@ class Intake:
         # What an earlier process left may have been damaged on disk: that convicts nobody.
         if not self._reused and len({run.giver for run in runs}) == 1:
             self.culprit = runs[0].giver
+            self._chain.logbook.convicted(self.culprit, self._entry.path, 0, runs[-1].end)
+            self._lose(runs, Fault.WRONG_DIGEST)
             await self._write(self._partial.restart)
             raise wrong
+        self._lose(runs, Fault.MIXED)
         given = tuple(Run(*span, run.giver) for run in runs for span in gaps(adopted, run.start, run.end))
         self._suspect = Suspect(await self._write(self._partial.set_aside), given)
         self._reused = 0
@@ -512,8 +536,22 @@ class Intake:
             for start, end, giver in suspect.runs:
                 if _differs(wrong, right, start, end):
                     self._chain.convict(giver, self._entry.path, f"gave wrong bytes between {start:,} and {end:,}")
+                    self._chain.logbook.convicted(giver, self._entry.path, start, end)
+                    # Until here they counted for those that do not fit, which were all.
+                    self._chain.logbook.lost(giver, Fault.MIXED.name, start - end)
+                    self._chain.logbook.lost(giver, Fault.WRONG_DIGEST.name, end - start)
         suspect.path.unlink(missing_ok=True)
         self._suspect = None
+
+    def _note_share(self, piece: Piece, start: int, end: int) -> None:
+        """Write down who gave bytes that are kept."""
+        with_run(self._shares.setdefault((piece.source, piece.host), []), Run(start, end, ""))
+
+    def _lose(self, runs: Iterable[Run], why: Fault) -> None:
+        """Write down who gave bytes that are thrown away, and why they are."""
+        self._shares.clear()
+        for start, end, giver in runs:
+            self._chain.logbook.lost(giver, why.name, end - start)
 
     def _new_hasher(self) -> Hasher | None:
         """Hash on the fly; git's digest needs the size first, so without one it is made from the file."""
@@ -527,6 +565,13 @@ class _Readable(Protocol):
     def seek(self, offset: int, /) -> int: ...
 
     def read(self, size: int, /) -> bytes: ...
+
+
+def _share(giver: tuple[str, str], runs: list[Run], size: int | None) -> Share:
+    """Say what one giver has given of a file."""
+    given = sum(run.end - run.start for run in runs)
+    kept = () if given == size else tuple((run.start, run.end) for run in runs[:MAX_RUNS])
+    return Share(*giver, given, kept)
 
 
 def _differs(one: _Readable, other: _Readable, start: int, end: int) -> bool:

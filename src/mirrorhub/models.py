@@ -155,6 +155,7 @@ class Attempt:
         outcome: `ok`, or what went wrong, in words.
         fault: The fault's name, None when it went well.
         elapsed_s: How long it took.
+        at_s: When it began, in seconds since the call did.
     """
 
     endpoint: str
@@ -162,6 +163,24 @@ class Attempt:
     outcome: str
     fault: str | None
     elapsed_s: float
+    at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Bytes of one file from one place.
+
+    Attributes:
+        endpoint: Who was asked.
+        host: Who gave them, redirects followed.
+        size: How many.
+        runs: Which ones, as (start, end) with the end left out, a hundred runs at most; empty where all of the file is.
+    """
+
+    endpoint: str
+    host: str
+    size: int
+    runs: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +196,7 @@ class TransferReport:
         tries: How often a body was asked for.
         elapsed_s: From the first request to the checked file.
         verified: The digest was compared.
+        shares: Who gave which of the bytes that are in the file now.
     """
 
     path: str
@@ -187,6 +207,7 @@ class TransferReport:
     tries: int
     elapsed_s: float
     verified: bool
+    shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +238,7 @@ class Snapshot:
         lanes: How many connections to the endpoints that gave bytes, and why.
         stale: No endpoint could be asked: this is what was there.
         verified: Every wanted file was compared with a digest, in this call or when it was published.
-        seconds: How long each part of the call took: resolve, transfer, publish.
+        seconds: How long each part of the call took: resolve, lock, plan, transfer, publish.
     """
 
     path: Path

@@ -8,9 +8,10 @@ import errno
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mirrorhub.account import Account
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.contacts import Contacts
@@ -71,22 +72,22 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
 
 async def _fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
     store = store_for(request.repo, settings, request.local_dir)
-    async with _asking(request, settings, client) as (chain, lanes, watch):
+    async with _asking(request, settings, client) as asking:
         try:
-            async with watch.part("resolve", ResolutionError):
-                manifest = await resolve(request, settings, chain, lanes)
+            async with asking.watch.part("resolve", ResolutionError):
+                manifest = asking.account.manifest = await resolve(request, settings, asking.chain, asking.lanes)
         except ResolutionError as error:
-            return _what_is_there(request, store, error)
-        if snapshot := await _complete(request, store, manifest, chain):
-            return replace(snapshot, seconds=watch.seconds)
-        async with watch.part("transfer", TransferError), _held(store, settings):
+            return _what_is_there(request, store, error, asking.account)
+        if snapshot := await _complete(request, store, manifest, asking.chain):
+            return replace(snapshot, seconds=asking.watch.seconds)
+        async with asking.watch.part("lock", TransferError), _held(store, settings, asking):
             try:
-                snapshot = await _bring(request, settings, store, manifest, chain, lanes)
+                snapshot = await _bring(request, settings, store, manifest, asking)
             except TransferError as error:
                 if await _has_moved(request, settings, client, manifest, error):
                     raise _Moved(error) from None
                 raise
-        return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
+        return replace(snapshot, lanes=asking.lanes.reports(), seconds=asking.watch.seconds)
 
 
 async def look_up(request: SnapshotRequest, settings: Settings, client: Client) -> Manifest:
@@ -95,8 +96,8 @@ async def look_up(request: SnapshotRequest, settings: Settings, client: Client) 
     Raises:
         MirrorHubError: Nobody could say.
     """
-    async with _asking(request, settings, client) as (chain, lanes, watch), watch.part("resolve", ResolutionError):
-        return await resolve(request, settings, chain, lanes)
+    async with _asking(request, settings, client) as asking, asking.watch.part("resolve", ResolutionError):
+        return await resolve(request, settings, asking.chain, asking.lanes)
 
 
 class _Moved(Exception):  # noqa: N818 - a signal: the call begins once more
@@ -119,20 +120,33 @@ async def _has_moved(
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The chain of a call, the lanes to its endpoints, its stopwatch, and the account that is given of it."""
+
+    chain: Chain
+    lanes: Lanes
+    watch: Stopwatch
+    account: Account
+
+
 @contextlib.asynccontextmanager
-async def _asking(
-    request: SnapshotRequest, settings: Settings, client: Client
-) -> AsyncIterator[tuple[Chain, Lanes, Stopwatch]]:
-    """The chain of a call, the lanes to its endpoints, and its stopwatch."""
+async def _asking(request: SnapshotRequest, settings: Settings, client: Client) -> AsyncIterator[_Asking]:
+    """What one call asks with; however it ends, it leaves its report."""
     chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
     health = Health(settings.state_dir)
     for endpoint in filter(health.is_avoided, chain.endpoints):
         chain.avoid(endpoint)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
+    watch = Stopwatch(settings.timeout_s, chain.attempts)
+    account = Account(request, settings, chain, lanes, watch)
     lanes.begin()
     try:
-        yield chain, lanes, Stopwatch(settings.timeout_s, chain.attempts)
+        yield _Asking(chain, lanes, watch, account)
+    except BaseException as error:
+        account.failed(error.error if isinstance(error, _Moved) else error)
+        raise
     finally:
         await lanes.aclose()
 
@@ -148,27 +162,29 @@ async def _complete(request: SnapshotRequest, store: Store, manifest: Manifest, 
     return None if plan.fetch else _snapshot(store, manifest, plan, {}, chain)
 
 
-def _held(store: Store, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
+def _held(store: Store, settings: Settings, asking: _Asking) -> contextlib.AbstractAsyncContextManager[None]:
     """Hold the repository's folder, once it is known that it can be written."""
     own = store.home / OWN_FOLDER
     check_writable(own)
-    return exclusive(own / "lock", settings.patience.lock_s)
+    return exclusive(own / "lock", settings.patience.lock_s, asking.chain.logbook.locked)
 
 
 async def _bring(
-    request: SnapshotRequest, settings: Settings, store: Store, manifest: Manifest, chain: Chain, lanes: Lanes
+    request: SnapshotRequest, settings: Settings, store: Store, manifest: Manifest, asking: _Asking
 ) -> Snapshot:
     """Fetch what is missing and publish it; again, if another process that no lock kept away was faster."""
     pool = PartialPool(store.home / OWN_FOLDER, own_folders(settings))
+    watch, account = asking.watch, asking.account
     for _ in range(RACES):
-        plan = await _plan(request, store, manifest, pool)
-        fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
+        plan = await watch.timed("plan", _plan(request, store, manifest, pool))
+        fetched = await watch.timed("transfer", _transfer(request, plan, asking, pool, manifest))
+        publishing = asyncio.to_thread(_publish, store, manifest, plan, fetched, account)
         try:
-            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
+            await watch.timed("publish", uninterrupted(publishing))
         except Vanished as vanished:
             log.info("%s: another process has published what was here: %s", store.home, vanished)
         else:
-            return _snapshot(store, manifest, plan, fetched, chain)
+            return _snapshot(store, manifest, plan, fetched, asking.chain)
     raise StoreError(errno.EBUSY, f"{store.home}: other processes change it, and locks do nothing there; try again")
 
 
@@ -194,15 +210,15 @@ def _spare(store: Store, pool: PartialPool, missing: Iterable[FileEntry]) -> dic
 
 
 async def _transfer(
-    request: SnapshotRequest, plan: Plan, chain: Chain, lanes: Lanes, pool: PartialPool, manifest: Manifest
+    request: SnapshotRequest, plan: Plan, asking: _Asking, pool: PartialPool, manifest: Manifest
 ) -> Mapping[str, Fetched]:
     check_room(pool.home, plan.size)
-    lanes.decide(plan.size)
+    asking.lanes.decide(plan.size)
     with Progress(request.watchers, str(manifest.repo), plan.size) as progress:
-        return await Transfer(chain, lanes, pool, manifest).run(plan, progress, request.max_workers)
+        return await Transfer(asking.chain, asking.lanes, pool, manifest).run(plan, progress, request.max_workers)
 
 
-def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched]) -> None:
+def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], account: Account) -> None:
     """Bring the files to their paths, and write down what is there."""
     by_content = {entry.digest or entry.path: fetched[entry.path].place for entry in plan.fetch}
     missing = [entry for entry in plan.wanted if entry.path not in plan.held and entry.path not in plan.spare]
@@ -214,6 +230,7 @@ def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str,
         stamps = {entry.path: _stamp(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
         store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
         PartialPool(store.home / OWN_FOLDER).clear()
+    account.published(store, manifest, plan)
 
 
 def _stamp(place: Path) -> Stamp:
@@ -234,7 +251,7 @@ def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str
     )
 
 
-def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionError) -> Snapshot:
+def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionError, account: Account) -> Snapshot:
     """Nobody could be asked: return what is complete on disk, and say so.
 
     Raises:
@@ -244,5 +261,6 @@ def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionErro
     found = remembered(request, store) if request.allow_stale and not said_no else None
     if found is None:
         raise error
+    account.stale(error)
     log.warning("%s: no endpoint could be asked; using what is in %s, which may be old", request.repo, found.path)
     return replace(found, stale=True, attempts=error.attempts)

@@ -105,7 +105,9 @@ class Transfer:
                     # A cancelled call, too, leaves its bytes for the next one.
                     await uninterrupted(intake.leave())
         progress.end()
-        return Fetched(place, intake.report())
+        report = intake.report()
+        self._chain.logbook.files.append(report)
+        return Fetched(place, report)
 
     async def _bring(self, entry: FileEntry, intake: Intake) -> Path:
         """Fetch a file in pieces; whole, and from one endpoint, where it is small or its pieces did not fit."""

@@ -25,9 +25,20 @@ from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
 from mirrorhub.cli.vad import vad
 from mirrorhub.cli.warmup import warmup
-from mirrorhub.errors import AccessDeniedError, ConfigError, MirrorHubError, NotCachedError
+from mirrorhub.cli.why import why
+from mirrorhub.errors import (
+    AccessDeniedError,
+    ChainError,
+    ConfigError,
+    LockTimeoutError,
+    MirrorHubError,
+    NotCachedError,
+    StoreError,
+)
 
 _CODES: dict[type[MirrorHubError], int] = {ConfigError: 2, AccessDeniedError: 3, NotCachedError: 4}
+_TOLD_OF = ChainError | StoreError | LockTimeoutError
+"""Errors of calls that leave a report."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -40,7 +51,7 @@ def cli(verbose: int) -> None:
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, vad, warmup, bench, config):
+for command in (download, why, vad, warmup, bench, config):
     cli.add_command(command)
 
 
@@ -60,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except MirrorHubError as error:
         click.echo(f"mirrorhub: {error}", err=True)
+        if isinstance(error, _TOLD_OF):
+            click.echo("`mirrorhub why` tells more.", err=True)
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
     except TypeError as error:
         # An option of the detector that does not exist: the message lists the known ones.

@@ -16,6 +16,7 @@ import click
 
 from mirrorhub.cli.bench_page import page_of
 from mirrorhub.cli.bench_table import print_table
+from mirrorhub.cli.page_file import in_a_folder, write_page
 from mirrorhub.cli.source import given
 from mirrorhub.models import Endpoint
 
@@ -31,13 +32,6 @@ def _finite(context: click.Context, option: click.Parameter, value: float) -> fl
     if not math.isfinite(value * MB):
         raise click.BadParameter(f"{value} is not a number of MB.")
     return value
-
-
-def _in_a_folder(context: click.Context, option: click.Parameter, page: Path | None) -> Path | None:
-    # Now, and not when everything has been measured.
-    if page is not None and not page.absolute().parent.is_dir():
-        raise click.BadParameter(f"the folder {page.absolute().parent} does not exist.")
-    return page
 
 
 @click.command(short_help="Compare endpoints; --save keeps the order.")
@@ -71,7 +65,7 @@ def _in_a_folder(context: click.Context, option: click.Parameter, page: Path | N
     "--html",
     "page",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=_in_a_folder,
+    callback=in_a_folder,
     help="Write a page with charts.",
 )
 @click.option("--save", is_flag=True, help="Write the measured order into the config file.")
@@ -110,7 +104,7 @@ def bench(
     if save:
         _save(found, settings)
     if page is not None:
-        _write(page, page_of(found))
+        write_page(page, page_of(found))
     return 0 if found.works else 1
 
 
@@ -153,16 +147,6 @@ def _status(rounds: int) -> Iterator[Callable[[int, Endpoint], None]]:
 
     with Console(stderr=True).status("") as status:
         yield lambda number, endpoint: status.update(f"round {number} of {rounds}: {escape(str(endpoint))}")
-
-
-def _write(page: Path, text: str) -> None:
-    from mirrorhub.errors import ConfigError
-
-    try:
-        page.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--html {page}: cannot be written: {error.strerror}") from None
-    click.echo(f"page: {page.absolute()}", err=True)
 
 
 def _save(found: Comparison, settings: Settings) -> None:

@@ -5,11 +5,12 @@ In English and Chinese side by side. What servers said is text, and never markup
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from mirrorhub.cli.page import document, printable, text
 
 if TYPE_CHECKING:
     from mirrorhub.bench.comparison import Comparison, Measurement, Part
@@ -58,30 +59,15 @@ CHINESE = {
 }
 _STEPS = [number * 10.0**power for power in range(-2, 10) for number in (1, 2, 5)]
 STYLE = """
-:root { color-scheme: light dark; --ink: #1d2733; --soft: #5d6b7a; --line: #d9e0e7; --paper: #fff; --band: #f5f7f9;
-  --dns: #8aa4c8; --connect: #4f7cac; --tls: #8063a8; --first: #d98e3f; --listing: #5aa469; --rate: #2f7f86;
-  --dot: #0b2f33; --bad: #b3372f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e9ee; --soft: #98a5b3; --line: #35404b; --paper: #14191f;
-  --band: #1b2229; --dns: #9db5d6; --connect: #6b9bd1; --tls: #a88bd0; --first: #e5a55e; --listing: #76bf85;
-  --rate: #4aa6ae; --dot: #e9fbfc; --bad: #f0857c; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 32px 24px 48px; max-width: 1140px; background: var(--paper); color: var(--ink);
-  font: 15px/1.5 system-ui, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
-h1 { margin: 0 0 4px; font-size: 26px; } h2 { margin: 36px 0 8px; font-size: 18px; }
-p { margin: 4px 0; } .soft, small { color: var(--soft); } .bad { color: var(--bad); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 7px 10px; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap;
-  vertical-align: top; }
-th { font-size: 13px; line-height: 1.25; } th small { display: block; font-weight: normal; }
+:root { --dns: #8aa4c8; --connect: #4f7cac; --tls: #8063a8; --first: #d98e3f; --listing: #5aa469; --rate: #2f7f86;
+  --dot: #0b2f33; }
+@media (prefers-color-scheme: dark) { :root { --dns: #9db5d6; --connect: #6b9bd1; --tls: #a88bd0; --first: #e5a55e;
+  --listing: #76bf85; --rate: #4aa6ae; --dot: #e9fbfc; } }
 th:nth-child(2), td:nth-child(2), th:nth-child(11), td:nth-child(11) { text-align: left; }
 td:nth-child(2), td:nth-child(11) { white-space: normal; overflow-wrap: anywhere; min-width: 150px; }
 tr.best td { background: var(--band); font-weight: 600; }
 td.notes { text-align: left; white-space: normal; overflow-wrap: anywhere; padding-top: 0; font-size: 13px; }
 tr.noted td { border-bottom: 0; }
-svg { display: block; width: 100%; min-width: 640px; height: auto; } svg text { fill: var(--ink); font-size: 13px; }
-svg .soft { fill: var(--soft); font-size: 12px; } svg .grid { stroke: var(--line); }
-.legend span { margin-right: 18px; } .legend i { display: inline-block; width: 12px; height: 12px; margin-right: 6px;
-  border-radius: 3px; vertical-align: -1px; }
 .dns { fill: var(--dns); background: var(--dns); } .connect { fill: var(--connect); background: var(--connect); }
 .tls { fill: var(--tls); background: var(--tls); } .first { fill: var(--first); background: var(--first); }
 .listing { fill: var(--listing); background: var(--listing); } .rate { fill: var(--rate); background: var(--rate); }
@@ -116,7 +102,7 @@ def columns_of(measurement: Measurement, size: int) -> Columns:
     dns, connect, tls, first_byte, listing = map(_ms, times)
     estimate_s, rate = measurement.estimate_s(size), measurement.bytes_per_s
     return Columns(
-        endpoint=_printable(str(measurement.endpoint)),
+        endpoint=printable(str(measurement.endpoint)),
         dns=dns,
         connect=connect,
         tls=tls,
@@ -127,9 +113,9 @@ def columns_of(measurement: Measurement, size: int) -> Columns:
         listed="-" if times[4] is None else _ms(_together(times[3:])),
         rate=f"{rate * 8 / 1e6:.1f}" if rate else "-",
         takes_range={True: "yes", False: "no", None: "-"}[measurement.takes_range],
-        host=_printable(measurement.host or "-"),
+        host=printable(measurement.host or "-"),
         estimate=_seconds(estimate_s),
-        troubles=tuple(_printable(str(trouble)) for trouble in measurement.troubles),
+        troubles=tuple(printable(str(trouble)) for trouble in measurement.troubles),
         notes=_notes(measurement),
     )
 
@@ -153,18 +139,8 @@ def page_of(found: Comparison, now: Callable[[], time.struct_time] = time.localt
     facts = f"{size} · {_rounds(found.rounds)} 轮 · ≤ {found.limit / 1e6:g} MB per endpoint 每个端点"
     verdict = verdict_of(found)
     measured = [measurement for measurement in found.measurements if measurement.rounds]
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>mirrorhub bench: {_text(str(found.repo))}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>Endpoints compared <span lang="zh-CN">端点对比</span></h1>
-<p>{_text(str(found.repo))}</p>
+    body = f"""<h1>Endpoints compared <span lang="zh-CN">端点对比</span></h1>
+<p>{text(str(found.repo))}</p>
 <p class="soft">{date} · {facts}</p>
 <h2>Order <span lang="zh-CN">排序</span></h2>
 <p class="soft">{" ".join(verdict)}<br>
@@ -176,9 +152,8 @@ def page_of(found: Comparison, now: Callable[[], time.struct_time] = time.localt
 <h2>Throughput <span lang="zh-CN">传输速率</span> <small>Mbit/s</small></h2>
 {_legend([("rate", "median 中位数"), ("dot", "each round 每一轮")])}
 {_rates(measured)}
-</body>
-</html>
 """
+    return document(f"mirrorhub bench: {found.repo}", "en", STYLE, body)
 
 
 def _table(found: Comparison) -> str:
@@ -194,13 +169,13 @@ def _row(number: int, row: Columns, *, best: bool) -> str:
     takes_range = {"yes": "yes 是", "no": "no 否"}.get(row.takes_range, row.takes_range)
     numbers = (row.dns, row.connect, row.tls, row.http, row.first_byte, row.listing, row.rate)
     values = (str(number), row.endpoint, *numbers, takes_range, row.host, row.estimate)
-    cells = "".join(f"<td>{_text(value)}</td>" for value in values)
+    cells = "".join(f"<td>{text(value)}</td>" for value in values)
     classes = ["best"] * best + ["noted"] * bool(row.notes + row.troubles)
     first = f"<tr class='{' '.join(classes)}'>{cells}</tr>" if classes else f"<tr>{cells}</tr>"
     if not row.notes + row.troubles:
         return first
-    troubles = [f"<span class='bad'>{_text(trouble)}</span>" for trouble in row.troubles]
-    notes = [f"<span class='soft'>{_text(note)} {CHINESE.get(note, '')}</span>" for note in row.notes]
+    troubles = [f"<span class='bad'>{text(trouble)}</span>" for trouble in row.troubles]
+    notes = [f"<span class='soft'>{text(note)} {CHINESE.get(note, '')}</span>" for note in row.notes]
     told = f"<td class='notes' colspan='{len(HEADINGS) - 1}'>{'<br>'.join([*troubles, *notes])}</td>"
     return f"{first}<tr><td></td>{told}</tr>"
 
@@ -255,8 +230,8 @@ def _chart(measured: list[Measurement], top: float, bar: Callable[[int, int], st
         drawn += f"<text class='soft' x='{x:.1f}' y='{height - 8}' text-anchor='middle'>{mark:g}</text>"
     for index, measurement in enumerate(measured):
         y = 8 + STEP * index
-        name = _shortened(_printable(str(measurement.endpoint).partition("://")[2] or str(measurement.endpoint)))
-        drawn += f"<text x='{LABEL - 12}' y='{y + 13}' text-anchor='end'>{_text(name)}</text>"
+        name = _shortened(printable(str(measurement.endpoint).partition("://")[2] or str(measurement.endpoint)))
+        drawn += f"<text x='{LABEL - 12}' y='{y + 13}' text-anchor='end'>{text(name)}</text>"
         if measurement.works:
             drawn += bar(index, y)
         else:
@@ -280,7 +255,7 @@ def _marks(top: float) -> list[float]:
 
 
 def _notes(measurement: Measurement) -> tuple[str, ...]:
-    notes = [_printable(measurement.reason)] if measurement.reason else []
+    notes = [printable(measurement.reason)] if measurement.reason else []
     if measurement.works and measurement.success < 1:
         notes.append(SOMETIMES)
     if measurement.bytes_per_s and any(one.still_growing for one in measurement.rounds):
@@ -315,12 +290,3 @@ def _rounds(count: int) -> str:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
-
-
-def _printable(text: str) -> str:
-    """Replace control characters, and those that turn the direction of writing."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
-def _text(text: str) -> str:
-    return html.escape(_printable(text))

@@ -33,6 +33,10 @@ class FolderStore:
         """The directory bears the name itself."""
         return True
 
+    def label(self, manifest: Manifest) -> str:
+        """Return the name under which notes on the snapshot are kept."""
+        return _CURRENT
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
         """Bring checked files to their paths, and write the note."""
         gone = left_over(self.home, self.note(manifest), note)

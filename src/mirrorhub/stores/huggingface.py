@@ -48,6 +48,10 @@ class HuggingFaceStore:
         commit = _commit(manifest)
         return manifest.revision == commit or self._ref(manifest.revision) == commit
 
+    def label(self, manifest: Manifest) -> str:
+        """Return the name under which notes on the snapshot are kept."""
+        return _commit(manifest)
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
         """Bring checked files into `blobs`, their links into the snapshot, then write the note and the ref."""
         target, commit = self.place(manifest), _commit(manifest)

@@ -43,6 +43,10 @@ class ModelScopeStore:
         """The directory bears the name itself."""
         return True
 
+    def label(self, manifest: Manifest) -> str:
+        """Return the name under which notes on the snapshot are kept."""
+        return manifest.revision
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
         """Bring checked files to their paths, and write the note."""
         target = self.place(manifest)

@@ -34,6 +34,9 @@ class Store(Protocol):
     def names(self, manifest: Manifest) -> bool:
         """Whether the revision's name leads to this manifest's directory."""
 
+    def label(self, manifest: Manifest) -> str:
+        """Return the name under which notes on the snapshot are kept."""
+
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
         """Bring checked files to their paths, and write down what is there then.
 

@@ -1,0 +1,173 @@
+"""From what a call has met to the report that is kept of it, without secrets and no longer than anybody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from mirrorhub import __version__
+from mirrorhub.chain import Chain
+from mirrorhub.config import Settings
+from mirrorhub.discretion import discretion_for
+from mirrorhub.lanes import Lanes
+from mirrorhub.models import Endpoint, Manifest, SnapshotRequest, TransferReport
+from mirrorhub.report import CANCELLED, FAILED, PUBLISHED, STALE, FileStory, Part, Report, SettingRow
+from mirrorhub.reports import keep, keep_failed
+from mirrorhub.stopwatch import Stopwatch
+from mirrorhub.stores.registry import Store, store_for
+
+if TYPE_CHECKING:
+    from mirrorhub.plan import Plan
+
+log = logging.getLogger(__name__)
+MAX_FILES = 100
+"""Files that a report tells of, one by one."""
+MAX_SHARES = 20
+"""Givers of one file, and runs of one giver, that it names."""
+_STANDING_ON = {"curl": "curl_cffi", "httpx": "httpx"}
+
+
+class Account:
+    """Gives an account of one call, once it is over.
+
+    Attributes:
+        manifest: What the repository holds, once somebody has said so.
+        wanted: How many files were asked for; 0 where that is not known yet.
+    """
+
+    def __init__(
+        self, request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes, watch: Stopwatch
+    ) -> None:
+        self.manifest: Manifest | None = None
+        self.wanted = 0
+        self._request = request
+        self._settings = settings
+        self._chain = chain
+        self._lanes = lanes
+        self._watch = watch
+        self._began_at = time.time()
+
+    def published(self, store: Store, manifest: Manifest, plan: Plan) -> None:
+        """Keep how a snapshot came; of a call that brought nothing there is nothing to tell."""
+        self.wanted = len(plan.wanted)
+        if plan.fetch or plan.spare:
+            with _harmless():
+                keep(store.home, store.label(manifest), self._report(PUBLISHED, ""), self._settings.state_dir)
+
+    def failed(self, error: BaseException) -> None:
+        """Keep why nothing came."""
+        cancelled = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
+        with _harmless():
+            report = self._report(CANCELLED, "") if cancelled else self._report(FAILED, _words(error))
+            keep_failed(self._settings.state_dir, report)
+
+    def stale(self, error: Exception) -> None:
+        """Keep why nobody could be asked, although what was there would do."""
+        with _harmless():
+            keep_failed(self._settings.state_dir, self._report(STALE, _words(error)))
+
+    def _report(self, outcome: str, error: str) -> Report:
+        logbook, manifest, request = self._chain.logbook, self.manifest, self._request
+        files = {one.path: one for one in logbook.files}.values()
+        report = Report(
+            repo=str(request.repo),
+            revision=(manifest.revision if manifest else request.revision) or "default",
+            commit=(manifest.commit if manifest else None) or "",
+            vouched_by=str(manifest.vouched_by) if manifest else "",
+            place=str(store_for(request.repo, self._settings, request.local_dir).home),
+            outcome=outcome,
+            error=error,
+            began_at=self._began_at,
+            elapsed_s=logbook.elapsed_s,
+            phases=self._watch.phases,
+            parts=self._parts(),
+            flows=logbook.flows(),
+            bin_s=logbook.bin_s,
+            troubles=logbook.troubles(),
+            waits=logbook.waits(),
+            convictions=logbook.convictions,
+            files=told_of(files),
+            wanted=self.wanted,
+            came=len(files),
+            size=sum(one.size for one in files),
+            reused=sum(one.reused for one in files),
+            settings=tuple(SettingRow(*row) for row in self._settings.rows() if row[2] != "default"),
+            versions=_versions(self._settings.carrier),
+        )
+        return discretion_for(self._settings, self._chain.endpoints, request.token).cleaned(report)
+
+    def _parts(self) -> tuple[Part, ...]:
+        served = {attempt.endpoint for attempt in self._chain.attempts if attempt.fault is None}
+        lanes = {report.endpoint: (report.lanes, report.reason) for report in self._lanes.reports()}
+        received = {str(endpoint): size for endpoint, size in self._chain.received()}
+        return tuple(self._part(endpoint, served, lanes, received) for endpoint in self._chain.endpoints)
+
+    def _part(
+        self, endpoint: Endpoint, served: set[str], lanes: dict[str, tuple[int, str]], received: dict[str, int]
+    ) -> Part:
+        name = str(endpoint)
+        asked = self._chain.logbook.of(name)
+        ends = {"out": self._chain.is_out(endpoint), "served": name in served, "asked": asked.connecting.times > 0}
+        return Part(
+            name,
+            endpoint.hub,
+            endpoint.voucher.kind,
+            next((word for word, is_so in ends.items() if is_so), "not asked"),
+            asked.connecting.times,
+            asked.connecting.total_s,
+            asked.answering.total_s,
+            asked.giving.total_s,
+            received[name],
+            max(0, self._chain.logbook.lost_by(name)),
+            *lanes.get(name, (0, "")),
+        )
+
+
+def told_of(files: Iterable[TransferReport]) -> tuple[FileStory, ...]:
+    """Choose the files to tell of: those with a story first, then the largest."""
+    chosen = sorted(files, key=lambda one: (len(one.shares) < 2 and not one.reused, -one.size))[:MAX_FILES]
+    return tuple(map(_story, chosen))
+
+
+def _story(one: TransferReport) -> FileStory:
+    shares = tuple(replace(share, runs=share.runs[:MAX_SHARES]) for share in one.shares[:MAX_SHARES])
+    return FileStory(one.path, one.size, one.reused, one.tries, one.elapsed_s, one.verified, shares)
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """No call fails because nothing could be told of it."""
+    try:
+        yield
+    except Exception:
+        log.warning("no report could be made of this call; please report this", exc_info=True)
+
+
+def _words(error: BaseException) -> str:
+    """Name an error, without the attempts that led to it: they are told of one by one."""
+    return f"{type(error).__name__}: {getattr(error, 'message', None) or error}"
+
+
+def _versions(carrier: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("mirrorhub", __version__),
+        (_STANDING_ON[carrier], _version(_STANDING_ON[carrier])),
+        ("python", f"{platform.python_implementation()} {platform.python_version()}"),
+        ("platform", f"{platform.system()} {platform.release()} {platform.machine()}"),
+    )
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
