@@ -20,8 +20,8 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults health digest plan spans budget credentials progress owner partials exclusive",
-    "stopwatch",
+    "paths models errors faults digest plan spans budget credentials progress owner partials exclusive stopwatch",
+    "impressions memory ledger health preference",
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",
@@ -29,7 +29,7 @@ ORDER = (
     "http.origin http.timing http.causes http.request http.head",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",
-    "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts lanes",
+    "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts findings lanes revival",
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "recall resolver intake pace transfer snapshot",

@@ -216,6 +216,7 @@ class Chain:
         self._clock = clock
         self._sleep = sleep
         self._standing = {endpoint: Standing() for endpoint in self.endpoints}
+        self._to_pull = self.endpoints
         self._heard_at = clock()
 
     def __repr__(self) -> str:
@@ -244,6 +245,23 @@ class Chain:
     def is_avoided(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint is asked after the others."""
         return self._standing[endpoint].demoted
+
+    def is_out(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint is asked no more."""
+        return self._standing[endpoint].out
+
+    def is_slow(self, endpoint: Endpoint) -> bool:
+        """Whether another one was found to give more than twice as much."""
+        return self._standing[endpoint].slow
+
+    @property
+    def pullers(self) -> tuple[Endpoint, ...]:
+        """Whoever gives bytes, in order of preference."""
+        return tuple(endpoint for endpoint in self._to_pull if "pull" in endpoint.can)
+
+    def pull_in_order(self, endpoints: Iterable[Endpoint]) -> None:
+        """Ask for bytes in this order, which holds the same endpoints: bytes are checked, whoever gives them."""
+        self._to_pull = tuple(endpoints)
 
     def received(self) -> list[tuple[Endpoint, int]]:
         """Return how many bytes each endpoint has given."""
@@ -289,7 +307,8 @@ class Chain:
         return self._usable(capability)[:1]
 
     def _usable(self, capability: Capability) -> list[Endpoint]:
-        usable = [one for one in self.endpoints if capability in one.can and not self._standing[one].out]
+        those = self.pullers if capability == "pull" else [one for one in self.endpoints if capability in one.can]
+        usable = [one for one in those if not self._standing[one].out]
         return sorted(usable, key=self._rank)
 
     def _rank(self, endpoint: Endpoint) -> tuple[bool, bool]:

@@ -28,9 +28,11 @@ from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
+from mirrorhub.preference import order_to_ask, order_to_pull, places
 from mirrorhub.progress import Progress
 from mirrorhub.recall import chosen_files, remembered
 from mirrorhub.resolver import resolve
+from mirrorhub.revival import see_who_lives_again
 from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
 from mirrorhub.stores.notes import held_files, merged, stamp_of
@@ -80,10 +82,14 @@ async def _asking(
     request: SnapshotRequest, settings: Settings, client: Client
 ) -> AsyncIterator[tuple[Chain, Lanes, Stopwatch]]:
     """The chain of a call, the lanes to its endpoints, and its stopwatch."""
-    chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
     health = Health(settings.state_dir)
-    for endpoint in filter(health.is_avoided, chain.endpoints):
-        chain.avoid(endpoint)
+    found = places(endpoints_for(request.repo, settings), health, default=settings.endpoints is None)
+    chain = Chain(order_to_ask(found), settings.patience, settings.silence_s)
+    chain.pull_in_order(order_to_pull(found))
+    for place in found:
+        if place.is_gone:
+            chain.avoid(place.endpoint)
+    see_who_lives_again(found, settings, client, health)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
     lanes.begin()
