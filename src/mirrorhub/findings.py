@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mirrorhub.chain import Chain
@@ -33,38 +34,50 @@ NOT_ITS_OWN = frozenset(
 """These say something of the content, the caller or this machine. Who crawls is decided by who is left for it."""
 
 
-def tell(contact: Contact, chain: Chain, health: Health) -> None:
-    """Tell health what one call has seen of an endpoint and its data hosts; nothing where it was not asked."""
-    endpoint = contact.endpoint
-    faults = _faults(contact, chain)
-    if endpoint.hub == "wheel" or not (contact.answered or faults):
-        return
+def tell(contacts: Iterable[Contact], chain: Chain, health: Health) -> None:
+    """Tell health what one call has seen of endpoints and their data hosts; of whom it did not ask, nothing."""
+    found = [contact for contact in contacts if contact.endpoint.hub != "wheel"]
+    best = max((_rate(contact.impressions.whole) for contact in found), default=0.0)
+    for contact in found:
+        faults = _faults(contact, chain, best)
+        if faults or contact.answered:
+            _tell(contact, chain, health, faults)
+
+
+def _tell(contact: Contact, chain: Chain, health: Health, faults: Counter[Fault]) -> None:
     # Whoever was left waiting had kept still, and did not get over it: else it was only not needed.
-    silent = Fault.READ_TIMEOUT in faults and chain.is_avoided(endpoint)
-    gone = ""
-    for origin, seen in contact.impressions:
-        if origin != contact.origin and seen.is_known:
-            host = _of_host(seen, faults, health.now, silent=silent)
-            health.learn_host(origin, host)
-            gone = origin if host.gone_at else gone
-    health.learn(endpoint, _of_endpoint(contact, chain, faults, gone, health.now, silent=silent))
+    silent = Fault.READ_TIMEOUT in faults and chain.is_avoided(contact.endpoint)
+    hosts = {origin: seen for origin, seen in contact.impressions if origin != contact.origin and seen.is_known}
+    for origin, seen in hosts.items():
+        health.learn_host(origin, _of_host(seen, faults, health.now, silent=silent))
+        faults = faults - seen.faults
+    stuck = next((origin for origin, seen in hosts.items() if seen.is_gone(silent=True)), None)
+    if stuck and silent:
+        faults = faults - Counter({Fault.READ_TIMEOUT: 1})
+    health.learn(contact.endpoint, _of_endpoint(contact, chain, faults, stuck, health.now, silent=silent))
 
 
-def _faults(contact: Contact, chain: Chain) -> Counter[Fault]:
+def _faults(contact: Contact, chain: Chain, best: float) -> Counter[Fault]:
     """What went wrong at an endpoint, wherever it had redirected to."""
     name = str(contact.endpoint)
     told = Counter(Fault[one.fault] for one in chain.attempts if one.endpoint == name and one.fault)
     faults = Counter({fault: count for fault, count in told.items() if fault not in NOT_ITS_OWN})
-    if chain.is_slow(contact.endpoint):
+    # A call may be over before it is decided; that bodies were taken from both says enough then.
+    overtaken = Fault.CRAWLING in told and best > 2 * _rate(contact.impressions.whole)
+    if chain.is_slow(contact.endpoint) or overtaken:
         faults[Fault.CRAWLING] = 1
     return faults
+
+
+def _rate(seen: Impression) -> float:
+    return seen.received / seen.busy_s if seen.received >= LEAST and seen.busy_s else 0.0
 
 
 def _of_host(seen: Impression, faults: Counter[Fault], now: float, *, silent: bool) -> Memory:
     gone = seen.is_gone(silent=silent)
     own = Counter(seen.faults)
-    if seen.received:
-        # The bytes were its own: so is whatever was wrong with them.
+    if seen.received or seen.left_at > seen.heard_at:
+        # The bytes were its own, or should have been: so is whatever was wrong with them.
         own |= Counter({fault: faults[fault] for fault in OF_BYTES})
     if gone and silent:
         own |= Counter({Fault.READ_TIMEOUT: 1})
@@ -77,25 +90,22 @@ def _of_host(seen: Impression, faults: Counter[Fault], now: float, *, silent: bo
 
 
 def _of_endpoint(
-    contact: Contact, chain: Chain, faults: Counter[Fault], gone_host: str, now: float, *, silent: bool
+    contact: Contact, chain: Chain, faults: Counter[Fault], stuck: str | None, now: float, *, silent: bool
 ) -> Memory:
+    """Write down how an endpoint did itself; `stuck` is a data host that it led to and from which nothing came."""
     own, origins = contact.impressions.at(contact.origin), contact.data_origins
-    for origin, seen in contact.impressions:
-        if origin != contact.origin:
-            faults = faults - seen.faults
-    if gone_host and silent:
-        faults = faults - Counter({Fault.READ_TIMEOUT: 1})
-    avoided = chain.is_avoided(contact.endpoint) and not gone_host
+    gone = own.is_gone(silent=silent)
+    avoided = chain.is_avoided(contact.endpoint) and (gone or not stuck)
     well = contact.answered and not avoided and not chain.is_out(contact.endpoint)
     return replace(
         _measured(own, contact.impressions.whole, connect_s=0.0 if contact.relays(None) else contact.took_s),
         faults=_counted(faults | own.faults),
         small_from=_elsewhere(origins.get(False), contact),
-        large_from=_elsewhere(origins.get(True, gone_host or None), contact),
+        large_from=_elsewhere(origins.get(True, stuck), contact),
         takes_range=contact.takes_range,
         heard_at=now if well else 0.0,
         failed_at=0.0 if well else now,
-        gone_at=now if own.is_gone(silent=silent) and not well else 0.0,
+        gone_at=now if gone and not well else 0.0,
     )
 
 

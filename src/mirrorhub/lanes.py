@@ -197,8 +197,7 @@ class Lanes:
         """Remember what was learnt; connections stay for the next call."""
         for timer in self._timers:
             timer.cancel()
-        for lanes in self._lanes.values():
-            tell(lanes[0].contact, self._chain, self._health)
+        tell([lanes[0].contact for lanes in self._lanes.values()], self._chain, self._health)
         self._health.save()
         await self.contacts.aclose()
 

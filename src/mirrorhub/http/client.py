@@ -134,11 +134,14 @@ class Stream:
         multiplexed: It came over HTTP/2.
     """
 
-    def __init__(self, response: httpx.Response, asked: str, meter: Meter | None, seen: Impression) -> None:
+    def __init__(
+        self, response: httpx.Response, asked: str, meter: Meter | None, seen: Impression, *, listed: bool = False
+    ) -> None:
         self._response = response
         self._asked = asked
         self._meter = meter
         self._seen = seen
+        self._is_listing = listed  # whose bytes say nothing about a rate
         self._is_read = False
         self.timing: Timing | None = response.extensions.get("mirrorhub.timing")
         self.connect_s = float(response.extensions.get("mirrorhub.connect_s", 0.0))
@@ -164,12 +167,13 @@ class Stream:
         return int(match[1]), int(match[2]), None if match[3] == "*" else int(match[3])
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        self._is_read = True
-        self._seen.begun()
+        if not self._is_listing:
+            self._is_read = True
+            self._seen.begun()
         try:
             async for chunk in self._response.aiter_raw():
                 self._left -= len(chunk)
-                self._seen.gave(len(chunk))
+                self._seen.gave(0 if self._is_listing else len(chunk))
                 if self._meter is not None:
                     self._meter.received(len(chunk))
                 yield chunk
@@ -253,7 +257,8 @@ class Client:
         for _ in range(MAX_HOPS + 1):
             lane = 0 if ask.relayed and _origin(url) == _origin(first) else ask.lane
             seen = ask.impressions.at(str(url))
-            stream = Stream(await self._send(ask, url, credentials, lane, seen), ask.url, self._meter, seen)
+            response = await self._send(ask, url, credentials, lane, seen)
+            stream = Stream(response, ask.url, self._meter, seen, listed=ask.packed)
             if self._meter is not None:
                 self._meter.answered(stream)
             if stream.status not in _REDIRECTS or "location" not in stream.headers:
