@@ -33,12 +33,14 @@ ORDER = (
     "stores stores.disk stores.notes stores.publish",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "recall resolver intake pace transfer snapshot",
-    "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds",
+    "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
+    "bench.outlook",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
-    "cli.source cli.bench_page cli.bench_table cli.bench cli.config cli.download cli.vad cli.warmup cli __main__",
+    "cli.source cli.bench_page cli.bench_table cli.bench cli.endpoints_table cli.endpoints",
+    "cli.config cli.download cli.vad cli.warmup cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 

@@ -150,6 +150,7 @@ class Standing:
         bodies: What it is asked for and giving now; each can be ended, and goes on elsewhere.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
+        unwanted_until: It is not tried before, only because another one is slow.
     """
 
     connect_s: float = 0.0
@@ -160,6 +161,7 @@ class Standing:
     bodies: dict[asyncio.Timeout, None] = field(default_factory=dict)
     out: bool = False
     parked_until: float = float("-inf")
+    unwanted_until: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -228,7 +230,7 @@ class Chain:
         standing = self._standing[endpoint]
         self._heard_at = standing.heard_at = self._clock()
         standing.received += count
-        standing.demoted = False
+        self.welcome(endpoint)
 
     def convict(self, name: str, subject: str, message: str) -> list[Endpoint]:
         """An endpoint, by its name in a journal, gave wrong bytes: it is out for this call; return who that is."""
@@ -241,6 +243,15 @@ class Chain:
     def avoid(self, endpoint: Endpoint) -> None:
         """Ask an endpoint after the others, until a byte has come from it."""
         self._standing[endpoint].demoted = True
+
+    def spare(self, endpoint: Endpoint, seconds: float) -> None:
+        """Do not try an endpoint only because another one is slow, for so long or until a byte has come from it."""
+        self._standing[endpoint].unwanted_until = self._clock() + seconds
+
+    def welcome(self, endpoint: Endpoint) -> None:
+        """Ask an endpoint in its turn again."""
+        standing = self._standing[endpoint]
+        standing.demoted, standing.unwanted_until = False, float("-inf")
 
     def is_avoided(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint is asked after the others."""
@@ -274,7 +285,7 @@ class Chain:
 
     def next_after(self, endpoint: Endpoint) -> Endpoint | None:
         """Return who would be asked for bytes if this endpoint were not there; None where nobody would."""
-        others = (one for one in self._usable("pull") if one != endpoint and not self._standing[one].slow)
+        others = (one for one in self._usable("pull") if one != endpoint and self._is_wanted(one))
         return next(others, None)
 
     def busiest(self) -> Endpoint | None:
@@ -310,6 +321,10 @@ class Chain:
         those = self.pullers if capability == "pull" else [one for one in self.endpoints if capability in one.can]
         usable = [one for one in those if not self._standing[one].out]
         return sorted(usable, key=self._rank)
+
+    def _is_wanted(self, endpoint: Endpoint) -> bool:
+        standing = self._standing[endpoint]
+        return not standing.slow and standing.unwanted_until <= self._clock()
 
     def _rank(self, endpoint: Endpoint) -> tuple[bool, bool]:
         standing = self._standing[endpoint]

@@ -37,7 +37,8 @@ NOT_ITS_OWN = frozenset(
 def tell(contacts: Iterable[Contact], chain: Chain, health: Health) -> None:
     """Tell health what one call has seen of endpoints and their data hosts; of whom it did not ask, nothing."""
     found = [contact for contact in contacts if contact.endpoint.hub != "wheel"]
-    best = max((_rate(contact.impressions.whole) for contact in found), default=0.0)
+    wholes = [contact.impressions.whole for contact in found]
+    best = max((_rate(whole) for whole in wholes if whole.received >= LEAST), default=0.0)
     for contact in found:
         faults = _faults(contact, chain, best)
         if faults or contact.answered:
@@ -70,7 +71,7 @@ def _faults(contact: Contact, chain: Chain, best: float) -> Counter[Fault]:
 
 
 def _rate(seen: Impression) -> float:
-    return seen.received / seen.busy_s if seen.received >= LEAST and seen.busy_s else 0.0
+    return seen.received / seen.busy_s if seen.busy_s else 0.0
 
 
 def _of_host(seen: Impression, faults: Counter[Fault], now: float, *, silent: bool) -> Memory:

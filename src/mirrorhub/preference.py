@@ -43,11 +43,11 @@ class Grade(IntEnum):
 
 
 WORDS = {
-    Grade.IN_ITS_PLACE: "in its place",
+    Grade.IN_ITS_PLACE: "",
     Grade.SLOWER: "another one gave more than twice as much",
     Grade.FAILING: "it did not do well last time",
     Grade.CRAWLED: "it crawled lately, and was left for another one",
-    Grade.INSTALLER: "in its place, after whoever works",
+    Grade.INSTALLER: "",
     Grade.GONE: "it was silent or refused",
     Grade.LIED: "it gave wrong bytes lately",
 }
@@ -97,7 +97,7 @@ class Place:
         found += [Grade.INSTALLER] * (self.endpoint.hub == "wheel")
         found += [Grade.CRAWLED] * any(memory.has_crawled for memory in self._all)
         if self.movable:
-            found += [Grade.FAILING] * self.memory.is_failing
+            found += [Grade.FAILING] * (self.memory.is_failing and not self.excused)
             found += [Grade.SLOWER] * (0 < BETTER * self.known_rate < self.best)
         return max(found)
 
@@ -108,7 +108,9 @@ class Place:
 
     @property
     def why(self) -> str:
-        """Why it is asked where it is, in words."""
+        """Why it is asked where it is, in words; nothing where it has its place."""
+        if self.excused and self.memory.is_gone:
+            return "it was silent or refused like all others, and is asked as if nothing were known"
         if self.grade is Grade.GONE and not self.is_gone:
             return f"{self.gone_hosts[0]}, which it redirects to, was silent or refused"
         return WORDS[self.grade]
@@ -128,7 +130,7 @@ def places(endpoints: Sequence[Endpoint], health: Health, *, default: bool) -> t
     """
     found = [_place(endpoint, health, movable=default and not endpoint.named) for endpoint in endpoints]
     servers = [place for place in found if place.endpoint.hub != "wheel"]
-    excused = all(place.is_gone or place.gone_hosts for place in servers)
+    excused = bool(servers) and all(place.is_gone or place.gone_hosts for place in servers)
     # Of those that would be asked first: one that lies or is dead is no measure.
     best = max((place.known_rate for place in found if place.grade is Grade.IN_ITS_PLACE), default=0.0)
     return tuple(Place(one.endpoint, one.memory, one.hosts, one.movable, excused=excused, best=best) for one in found)

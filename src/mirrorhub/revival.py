@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any
 
 from mirrorhub.config import Settings
 from mirrorhub.faults import Failure, Fault
@@ -24,27 +25,42 @@ from mirrorhub.preference import Place
 log = logging.getLogger(__name__)
 LIMIT_S = 20.0
 """For all of it, redirects included: less than others keep away meanwhile."""
-_looking: set[asyncio.Task[None]] = set()
+_looking: set[asyncio.Task[object]] = set()
 
 
-def see_who_lives_again(found: Sequence[Place], settings: Settings, client: Client, health: Health) -> None:
-    """Begin to ask whoever is due, each once; it goes on beside the call, and after it while the process lasts."""
+def see_who_lives_again(
+    found: Sequence[Place], settings: Settings, client: Client, health: Health, welcome: Callable[[Endpoint], None]
+) -> None:
+    """Begin to ask whoever is due, each once; it goes on beside the call, and after it while the process lasts.
+
+    Args:
+        found: A chain.
+        settings: How long to wait.
+        client: What sends.
+        health: Who is due; and where it is remembered what came of it.
+        welcome: Called with an endpoint that lives again.
+    """
+
+    async def look(endpoint: Endpoint) -> None:
+        if await _lives(endpoint, "", settings, client, health):
+            welcome(endpoint)
+
     for place in found:
         if place.is_gone and health.is_due(place.memory) and health.claim(place.endpoint):
-            _begin(place.endpoint, "", settings, client, health)
+            _begin(look(place.endpoint))
         for origin, memory in place.hosts:
             if origin in place.gone_hosts and health.is_due(memory) and health.claim(place.endpoint, origin):
-                _begin(place.endpoint, origin, settings, client, health)
+                _begin(_lives(place.endpoint, origin, settings, client, health))
 
 
-def _begin(endpoint: Endpoint, origin: str, settings: Settings, client: Client, health: Health) -> None:
-    task = asyncio.ensure_future(_look(endpoint, origin, settings, client, health))
+def _begin(look: Coroutine[Any, Any, object]) -> None:
+    task = asyncio.ensure_future(look)
     # The loop itself keeps no task alive.
     _looking.add(task)
     task.add_done_callback(_looking.discard)
 
 
-async def _look(endpoint: Endpoint, origin: str, settings: Settings, client: Client, health: Health) -> None:
+async def _lives(endpoint: Endpoint, origin: str, settings: Settings, client: Client, health: Health) -> bool:
     """Ask once, without credentials, and remember what came of it; nothing where the process ends meanwhile."""
     url, impressions = (origin or endpoint.address) + "/", Impressions()
     timeouts = Timeouts(settings.patience.connect_limit_s, settings.patience.stall_s)
@@ -60,6 +76,7 @@ async def _look(endpoint: Endpoint, origin: str, settings: Settings, client: Cli
     else:
         health.learn(endpoint, memory)
     health.save()
+    return memory.heard_at > 0
 
 
 def _verdict(seen: Impression, now: float) -> Memory:

@@ -21,14 +21,14 @@ from mirrorhub.errors import (
     TransferError,
 )
 from mirrorhub.exclusive import exclusive
-from mirrorhub.health import Health
+from mirrorhub.health import QUIET_S, Health
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
 from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
-from mirrorhub.preference import order_to_ask, order_to_pull, places
+from mirrorhub.preference import Grade, order_to_ask, order_to_pull, places
 from mirrorhub.progress import Progress
 from mirrorhub.recall import chosen_files, remembered
 from mirrorhub.resolver import resolve
@@ -89,7 +89,9 @@ async def _asking(
     for place in found:
         if place.is_gone:
             chain.avoid(place.endpoint)
-    see_who_lives_again(found, settings, client, health)
+        if place.grade >= Grade.GONE:
+            chain.spare(place.endpoint, QUIET_S)
+    see_who_lives_again(found, settings, client, health, chain.welcome)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
     lanes.begin()

@@ -23,6 +23,7 @@ from mirrorhub import __version__
 from mirrorhub.cli.bench import bench
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
+from mirrorhub.cli.endpoints import endpoints
 from mirrorhub.cli.vad import vad
 from mirrorhub.cli.warmup import warmup
 from mirrorhub.errors import AccessDeniedError, ConfigError, MirrorHubError, NotCachedError
@@ -40,7 +41,7 @@ def cli(verbose: int) -> None:
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, vad, warmup, bench, config):
+for command in (download, vad, warmup, endpoints, bench, config):
     cli.add_command(command)
 
 
