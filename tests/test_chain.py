@@ -717,7 +717,7 @@ def test_another_order_for_bytes() -> None:
 
 
 def test_one_that_is_spared() -> None:
-    """One that is spared is not tried only because another one is slow, until it is heard; and asked where it must be."""
+    """One that is spared is not tried only because another one is slow, until it is heard; at need it is asked."""
 
     async def story() -> None:
         world = World({"a": [Says(), fails(Fault.RESET)], "b": [Says()]})
