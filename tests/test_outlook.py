@@ -74,8 +74,8 @@ def test_what_a_call_has_learnt(capsys: Capture) -> None:
         fetch("org/name", settings=quick(liar.url, good.url))
         assert main(["endpoints", "org/name", "--json", *named(liar, good)]) == 0
         first, second = told(capsys)
-    assert (first["endpoint"], first["bytes"], first["listing"], first["grade"]) == (good.url, 1, 1, "in_its_place")
-    assert (second["endpoint"], second["bytes"], second["listing"], second["grade"]) == (liar.url, 2, 2, "lied")
+    assert (first["endpoint"], first["bytes"], first["listing"], first["grade"]) == (good.url, 1, 2, "in_its_place")
+    assert (second["endpoint"], second["bytes"], second["listing"], second["grade"]) == (liar.url, 2, 1, "lied")
     assert second["why"] == "it gave wrong bytes lately"
     assert second["remembered"]["faults"]["WRONG_DIGEST"] > 0.9
     assert first["remembered"]["heard_at"] == pytest.approx(time.time(), abs=120)

@@ -12,7 +12,7 @@ from mirrorhub.endpoints import endpoints_for
 from mirrorhub.health import Health
 from mirrorhub.memory import Memory, sighting
 from mirrorhub.models import Repo
-from mirrorhub.preference import Grade, Place, order_to_ask, order_to_pull, places
+from mirrorhub.preference import Grade, Place, order_to_pull, places
 
 NOW = 1_000_000.0
 A, B, C = (Endpoint(f"https://{name}.test") for name in "abc")
@@ -101,11 +101,10 @@ def test_the_order_for_bytes(memories: list[Memory], by_default: str, of_a_user:
 
 
 def test_the_order_for_listings(tmp_path: Path) -> None:
-    """Who says what a repository holds is asked in the chain's order, however fast others are; a liar is asked last."""
-    found = placed(tmp_path / "some", [SLOW, FAST, BUSY])
-    assert letters(order_to_ask(found)) == "abc"
-    assert letters(order_to_ask(placed(tmp_path / "liar", [LIED, FAST, BUSY]))) == "bca"
-    assert [place.is_gone for place in placed(tmp_path / "dead", [REFUSED, FAST, BUSY])] == [True, False, False]
+    """Who says what a repository holds is asked in the chain's order, whatever is remembered; only the dead wait."""
+    found = placed(tmp_path, [LIED, FAST, REFUSED])
+    assert letters([place.endpoint for place in found]) == "abc"
+    assert [place.is_gone for place in found] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -153,11 +152,11 @@ def test_a_named_endpoint_in_the_default_chain(tmp_path: Path) -> None:
 
 
 def test_nobody_is_left_out(tmp_path: Path) -> None:
-    """Whatever is remembered, everybody is in both orders, once."""
+    """Whatever is remembered, everybody is in the order, once."""
     for number, memories in enumerate([[LIED, REFUSED, CRAWLED], [LIED] * 3, [REFUSED] * 3]):
         found = placed(tmp_path / f"{number}", memories, index=True)
-        assert {*order_to_ask(found)} == {*order_to_pull(found)} == {A, B, C, WHEEL}
-        assert len(order_to_ask(found)) == len(order_to_pull(found)) == 4
+        assert {*order_to_pull(found)} == {A, B, C, WHEEL}
+        assert len(order_to_pull(found)) == 4
 
 
 def test_why(tmp_path: Path) -> None:

@@ -54,17 +54,15 @@ class Ledger:
 
     def add(self, learnt: Mapping[str, Memory]) -> None:
         """Add memories; a disk that refuses does no harm."""
+        if self.change(lambda book: merged(book, learnt)) or len(self._additions()) >= MAX_ADDITIONS:
+            return
         try:
-            with self._lock() as held:
-                if held:
-                    self._write_anew(lambda book: merged(book, learnt))
-                elif len(self._additions()) < MAX_ADDITIONS:
-                    self._write(self._folder / f"health-{secrets.token_hex(8)}.json", learnt)
+            self._write(self._folder / f"health-{secrets.token_hex(8)}.json", learnt)
         except OSError as error:
             self._refused(error)
 
     def change(self, work: Callable[[Book], Book | None]) -> bool:
-        """Change the memories alone, now; False where somebody else is at it, or `work` will not.
+        """Change the memories alone, now; False where somebody else is at it, the disk refuses, or `work` will not.
 
         Args:
             work: Takes all memories; returns them changed, or None to leave them.

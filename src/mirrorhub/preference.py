@@ -1,17 +1,17 @@
 """In which order endpoints are asked, by what is remembered of them. Pure; nobody is left out.
 
-| what is remembered                       | a chain of the user's     | the default chain         |
-|------------------------------------------|---------------------------|---------------------------|
-| did not do well last time                | in its place              | after the others for bytes |
-| another one gave more than twice as much | in its place              | after that one for bytes  |
+| what is remembered                       | a chain of the user's      | the default chain          |
+|------------------------------------------|----------------------------|----------------------------|
+| did not do well last time                | in its place               | after the others for bytes |
+| another one gave more than twice as much | in its place               | after that one for bytes   |
 | was left lately because it crawled       | after the others for bytes | after the others for bytes |
-| silent or refused                        | after the others          | after the others          |
+| silent or refused                        | after the others           | after the others           |
 | its data host was silent or refused      | after the others for bytes | after the others for bytes |
-| gave wrong bytes lately                  | last                      | last                      |
+| gave wrong bytes lately                  | last for bytes             | last for bytes             |
 
-Whoever says what a repository holds is asked in the chain's own order, unless it is dead or has lied: two hubs may hold
-different things under one name, and what is remembered must not decide between them. Bytes are checked, whoever gives
-them. Where everybody is dead, nobody is: then the way there was, and they are asked as if nothing were known.
+Who says what a repository holds is asked in the chain's own order, and only the dead wait: two hubs may hold different
+things under one name, and whose bytes are wrong is said by whose listing is believed. Of bytes all are checked, whoever
+gives them. Where everybody is dead, nobody is: then the way there was, and they are asked as if nothing were known.
 """
 
 from __future__ import annotations
@@ -134,11 +134,6 @@ def places(endpoints: Sequence[Endpoint], health: Health, *, default: bool) -> t
     # Of those that would be asked first: one that lies or is dead is no measure.
     best = max((place.known_rate for place in found if place.grade is Grade.IN_ITS_PLACE), default=0.0)
     return tuple(Place(one.endpoint, one.memory, one.hosts, one.movable, excused=excused, best=best) for one in found)
-
-
-def order_to_ask(found: Sequence[Place]) -> list[Endpoint]:
-    """Return who is asked what a repository holds, in order, but for the dead: the chain itself lets them wait."""
-    return [place.endpoint for place in sorted(found, key=lambda place: place.has_lied)]
 
 
 def order_to_pull(found: Sequence[Place]) -> list[Endpoint]:

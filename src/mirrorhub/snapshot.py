@@ -28,7 +28,7 @@ from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
-from mirrorhub.preference import Grade, order_to_ask, order_to_pull, places
+from mirrorhub.preference import Grade, order_to_pull, places
 from mirrorhub.progress import Progress
 from mirrorhub.recall import chosen_files, remembered
 from mirrorhub.resolver import resolve
@@ -84,7 +84,7 @@ async def _asking(
     """The chain of a call, the lanes to its endpoints, and its stopwatch."""
     health = Health(settings.state_dir)
     found = places(endpoints_for(request.repo, settings), health, default=settings.endpoints is None)
-    chain = Chain(order_to_ask(found), settings.patience, settings.silence_s)
+    chain = Chain([place.endpoint for place in found], settings.patience, settings.silence_s)
     chain.pull_in_order(order_to_pull(found))
     for place in found:
         if place.is_gone:

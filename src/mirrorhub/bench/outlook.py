@@ -24,7 +24,7 @@ from mirrorhub.http.client import Client
 from mirrorhub.http.route import route_for
 from mirrorhub.lane import MAX_LISTING
 from mirrorhub.models import PINNED, Endpoint, SnapshotRequest
-from mirrorhub.preference import Place, order_to_ask, order_to_pull, places
+from mirrorhub.preference import Place, order_to_pull, places
 from mirrorhub.resolver import believed_endpoints
 
 CONNECT_S, SILENCE_S = 3.0, 5.0
@@ -97,7 +97,8 @@ def _chain(request: SnapshotRequest, settings: Settings) -> tuple[Endpoint, ...]
 def _speakers(request: SnapshotRequest, settings: Settings, placed: Sequence[Place]) -> list[Endpoint]:
     """Return who is asked what a repository holds: first whose word counts, and of these the living."""
     dead = {place.endpoint for place in placed if place.is_gone}
-    believed, others = believed_endpoints(request.repo.hub, order_to_ask(placed), settings.trust)
+    chain = [place.endpoint for place in placed]
+    believed, others = believed_endpoints(request.repo.hub, chain, settings.trust)
     return [one for group in (believed, others) for one in sorted(group, key=lambda one: one in dead)]
 
 
