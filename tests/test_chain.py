@@ -701,6 +701,41 @@ def test_a_conviction_by_name() -> None:
     virtually(story)
 
 
+def test_another_order_for_bytes() -> None:
+    """Who is asked for bytes may have another order than who is asked for a listing; nobody is left out."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": [Says()], "c": [Says()]})
+        chain, (a, b, c) = world.chain, world.endpoints.values()
+        chain.pull_in_order([c, a, b])
+        assert (chain.preferred("pull"), chain.preferred("resolve")) == ([c], [a])
+        assert (chain.pullers, chain.endpoints) == ((c, a, b), (a, b, c))
+        assert await world.walk("model.bin", endpoints=chain.pullers) == "ok from c"
+        assert await world.walk() == "ok from a"
+
+    virtually(story)
+
+
+def test_one_that_is_spared() -> None:
+    """One that is spared is not tried only because another one is slow, until it is heard; at need it is asked."""
+
+    async def story() -> None:
+        world = World({"a": [Says(), fails(Fault.RESET)], "b": [Says()]})
+        chain, (a, b) = world.chain, world.endpoints.values()
+        chain.spare(b, 60.0)
+        assert chain.next_after(a) is None
+        await asyncio.sleep(60)
+        assert chain.next_after(a) == b
+        chain.spare(b, 60.0)
+        chain.avoid(b)
+        assert await world.walk() == "ok from a"
+        assert await world.walk() == "ok from b"
+        chain.heard(b, 1)
+        assert (chain.next_after(a), chain.is_avoided(b)) == (b, False)
+
+    virtually(story)
+
+
 def test_many_walks_at_once() -> None:
     """A dead endpoint costs a call of fifty files one time-out, not fifty."""
 

@@ -151,6 +151,7 @@ class Standing:
         bodies: What it is asked for and giving now, and how to make each go on elsewhere.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
+        unwanted_until: It is not tried before, only because another one is slow.
     """
 
     connect_s: float = 0.0
@@ -161,6 +162,7 @@ class Standing:
     bodies: dict[asyncio.Timeout, Callable[[], None]] = field(default_factory=dict)
     out: bool = False
     parked_until: float = float("-inf")
+    unwanted_until: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -221,6 +223,7 @@ class Chain:
         self._clock = clock
         self._sleep = sleep
         self._standing = {endpoint: Standing() for endpoint in self.endpoints}
+        self._to_pull = self.endpoints
         self._heard_at = clock()
 
     def __repr__(self) -> str:
@@ -232,7 +235,7 @@ class Chain:
         standing = self._standing[endpoint]
         self._heard_at = standing.heard_at = self._clock()
         standing.received += count
-        standing.demoted = False
+        self.welcome(endpoint)
 
     def convict(self, name: str, subject: str, message: str) -> list[Endpoint]:
         """An endpoint, by its name in a journal, gave wrong bytes: it is out for this call; return who that is."""
@@ -246,13 +249,35 @@ class Chain:
         """Ask an endpoint after the others, until a byte has come from it."""
         self._standing[endpoint].demoted = True
 
+    def spare(self, endpoint: Endpoint, seconds: float) -> None:
+        """Do not try an endpoint only because another one is slow, for so long or until a byte has come from it."""
+        self._standing[endpoint].unwanted_until = self._clock() + seconds
+
+    def welcome(self, endpoint: Endpoint) -> None:
+        """Ask an endpoint in its turn again."""
+        standing = self._standing[endpoint]
+        standing.demoted, standing.unwanted_until = False, float("-inf")
+
     def is_avoided(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint is asked after the others."""
         return self._standing[endpoint].demoted
 
     def is_out(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint is asked no more in this call."""
+        """Whether an endpoint is asked no more."""
         return self._standing[endpoint].out
+
+    def is_slow(self, endpoint: Endpoint) -> bool:
+        """Whether another one was found to give more than twice as much."""
+        return self._standing[endpoint].slow
+
+    @property
+    def pullers(self) -> tuple[Endpoint, ...]:
+        """Whoever gives bytes, in order of preference."""
+        return tuple(endpoint for endpoint in self._to_pull if "pull" in endpoint.can)
+
+    def pull_in_order(self, endpoints: Iterable[Endpoint]) -> None:
+        """Ask for bytes in this order, which holds the same endpoints: bytes are checked, whoever gives them."""
+        self._to_pull = tuple(endpoints)
 
     def received(self) -> list[tuple[Endpoint, int]]:
         """Return how many bytes each endpoint has given."""
@@ -265,7 +290,7 @@ class Chain:
 
     def next_after(self, endpoint: Endpoint) -> Endpoint | None:
         """Return who would be asked for bytes if this endpoint were not there; None where nobody would."""
-        others = (one for one in self._usable("pull") if one != endpoint and not self._standing[one].slow)
+        others = (one for one in self._usable("pull") if one != endpoint and self._is_wanted(one))
         return next(others, None)
 
     def busiest(self) -> Endpoint | None:
@@ -299,8 +324,13 @@ class Chain:
         return self._usable(capability)[:1]
 
     def _usable(self, capability: Capability) -> list[Endpoint]:
-        usable = [one for one in self.endpoints if capability in one.can and not self._standing[one].out]
+        those = self.pullers if capability == "pull" else [one for one in self.endpoints if capability in one.can]
+        usable = [one for one in those if not self._standing[one].out]
         return sorted(usable, key=self._rank)
+
+    def _is_wanted(self, endpoint: Endpoint) -> bool:
+        standing = self._standing[endpoint]
+        return not standing.slow and standing.unwanted_until <= self._clock()
 
     def _rank(self, endpoint: Endpoint) -> tuple[bool, bool]:
         standing = self._standing[endpoint]

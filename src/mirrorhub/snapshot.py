@@ -26,16 +26,18 @@ from mirrorhub.errors import (
 )
 from mirrorhub.exclusive import exclusive
 from mirrorhub.faults import Fault
-from mirrorhub.health import Health
+from mirrorhub.health import QUIET_S, Health
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
 from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
+from mirrorhub.preference import Grade, order_to_pull, places
 from mirrorhub.progress import Progress
 from mirrorhub.recall import chosen_files, remembered
 from mirrorhub.resolver import resolve
+from mirrorhub.revival import see_who_lives_again
 from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
 from mirrorhub.stores.notes import Stamp, held_files, merged, stamp_of
@@ -133,10 +135,16 @@ class _Asking:
 @contextlib.asynccontextmanager
 async def _asking(request: SnapshotRequest, settings: Settings, client: Client) -> AsyncIterator[_Asking]:
     """What one call asks with; however it ends, it leaves its report."""
-    chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
     health = Health(settings.state_dir)
-    for endpoint in filter(health.is_avoided, chain.endpoints):
-        chain.avoid(endpoint)
+    found = places(endpoints_for(request.repo, settings), health, default=settings.endpoints is None)
+    chain = Chain([place.endpoint for place in found], settings.patience, settings.silence_s)
+    chain.pull_in_order(order_to_pull(found))
+    for place in found:
+        if place.is_gone:
+            chain.avoid(place.endpoint)
+        if place.grade >= Grade.GONE:
+            chain.spare(place.endpoint, QUIET_S)
+    see_who_lives_again(found, settings, client, health, chain.welcome)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
     watch = Stopwatch(settings.timeout_s, chain.attempts)

@@ -195,7 +195,7 @@ class Transfer:
     def _pullers(self, entry: FileEntry) -> Sequence[Endpoint]:
         """Whoever may give the bytes: anybody where the digest is known, else only who vouched for the listing."""
         if entry.digest is not None:
-            return [endpoint for endpoint in self._chain.endpoints if "pull" in endpoint.can]
+            return self._chain.pullers
         return [endpoint for endpoint in self._chain.endpoints if str(endpoint) == self._manifest.vouched_by.name]
 
     async def _write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
