@@ -39,7 +39,9 @@ ORDER = (
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
-    "cli.source cli.bench_page cli.bench_table cli.bench cli.config cli.download cli.vad cli.warmup cli __main__",
+    "cache cache.inventory cache.selection cache.verification cache.pruning",
+    "cli.source cli.bench_page cli.bench_table cli.bench cli.cache_rows cli.cache_verify cli.cache_prune cli.cache",
+    "cli.config cli.download cli.vad cli.warmup cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 

@@ -21,6 +21,7 @@ import click
 
 from mirrorhub import __version__
 from mirrorhub.cli.bench import bench
+from mirrorhub.cli.cache import cache
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
 from mirrorhub.cli.vad import vad
@@ -40,7 +41,7 @@ def cli(verbose: int) -> None:
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, vad, warmup, bench, config):
+for command in (download, vad, warmup, bench, cache, config):
     cli.add_command(command)
 
 

@@ -2,7 +2,8 @@
 
     .mirrorhub/partial/{content}.{owner}/     bytes so far, for whoever wants the same content next
     .mirrorhub/ready/{content}                whole, and not published yet
-    .mirrorhub/staging-{owner}/, links/       a publishing that was cut off
+    .mirrorhub/staging-{owner}/, links/,
+               publish-{owner}.json           a publishing that was cut off
 
 What a living process owns stays, and what the present call could use. All else is a saving, not a duty: it goes when it
 is old, and the oldest first when there is too much of it.
@@ -23,7 +24,7 @@ from mirrorhub.stores.aside import DAY_S, Limits
 
 KEPT = Limits(number=100_000, size=50 << 30, age_s=14 * DAY_S)
 _IN_FOLDERS = ("partial", "ready", "links")
-_STAGING = "staging-"
+_OWNED = ("staging", "publish")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Leftover:
 
     Attributes:
         path: Where it lies.
-        kind: `partial`, `ready`, `links` or `staging`.
+        kind: `partial`, `ready`, `links`, `staging` or `publish`.
         content: The content's digest, as `sha256-...`; empty where it is not about one content.
         size: Bytes on disk.
         written_s: When it was written to last, in seconds of the epoch.
@@ -82,8 +83,7 @@ def drop(home: Path, leftover: Leftover) -> None:
     Raises:
         OSError: The disk refuses.
     """
-    with suppress(FileNotFoundError):
-        trash.discard(home, leftover.path)
+    trash.discard(home, [leftover.path])
 
 
 def size_of(place: Path) -> int:
@@ -106,8 +106,9 @@ def _places(own: Path) -> Iterator[tuple[Path, str, str]]:
         for path in () if folder.is_symlink() else _children(folder):
             yield path, kind, path.name.partition(".")[2] if kind == "partial" else ""
     for path in _children(own):
-        if path.name.startswith(_STAGING):
-            yield path, "staging", path.name.removeprefix(_STAGING)
+        kind, mark, owner = path.name.partition("-")
+        if mark and kind in _OWNED:
+            yield path, kind, owner.removesuffix(".json")
 
 
 def _leftover(path: Path, kind: str, owner: str) -> Leftover:

@@ -68,7 +68,7 @@ class NoteBook:
     def read(self, revision: str) -> Note | None:
         """Return the note on a revision; a damaged one counts as none, and its files are hashed again."""
         try:
-            with self._path(revision).open("rb") as file:
+            with self.path(revision).open("rb") as file:
                 mark = mark_of(os.fstat(file.fileno()))
                 note = decode_note(json.loads(file.read()))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -87,11 +87,15 @@ class NoteBook:
             verify: Hash each file, whatever its stamp says.
         """
         held = held_files(folder, entries, note, verify=verify)
-        if note is not None and note.mark:
-            hashed = {path: stamp for path, stamp in held.items() if not note.trusts(path, stamp)}
-            if hashed:
-                self._seen.write(note.name, note.mark, {**note.seen, **hashed})
+        if note is not None:
+            self.remember(note, held)
         return held
+
+    def remember(self, note: Note, hashed: Mapping[str, Stamp]) -> None:
+        """Write down which files were hashed and are right, where the note that was read does not say so."""
+        news = {path: stamp for path, stamp in hashed.items() if not note.trusts(path, stamp)}
+        if news and note.mark:
+            self._seen.write(note.name, note.mark, {**note.seen, **news})
 
     def write(self, revision: str, note: Note) -> None:
         """Replace the note on a revision, whole.
@@ -100,7 +104,7 @@ class NoteBook:
             OSError: The disk refuses.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path(revision), json.dumps(encode_note(note), ensure_ascii=False).encode(), private=True)
+        write_whole(self.path(revision), json.dumps(encode_note(note), ensure_ascii=False).encode(), private=True)
         self._seen.forget(revision)
 
     def forget(self, revision: str) -> None:
@@ -109,7 +113,7 @@ class NoteBook:
         Raises:
             OSError: The disk refuses.
         """
-        self._path(revision).unlink(missing_ok=True)
+        self.path(revision).unlink(missing_ok=True)
         self._seen.forget(revision)
 
     def names(self) -> list[str]:
@@ -120,7 +124,8 @@ class NoteBook:
             return []
         return [unquote(file.stem) for file in files if file.suffix == ".json" and not file.name.startswith(".")]
 
-    def _path(self, revision: str) -> Path:
+    def path(self, revision: str) -> Path:
+        """Return where the note on a revision is kept."""
         return self._folder / f"{file_name(revision)}.json"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,23 +21,21 @@ from mirrorhub.paths import OWN_FOLDER
 _TRASH = "trash-"
 
 
-def discard(home: Path, place: Path) -> None:
-    """Take a file or folder of a repository away, in one step; `empty` deletes it.
+def discard(home: Path, places: Iterable[Path]) -> None:
+    """Take files or folders of a repository away, each in one step; `empty` deletes them.
 
     Args:
         home: The repository's folder; the caller holds it.
-        place: What goes, below `home`; of a symlink only itself.
+        places: What goes, below `home`; of a symlink only itself. What is gone already is no matter.
 
     Raises:
         OSError: The disk refuses.
     """
-    trash = home / OWN_FOLDER / f"{_TRASH}{own_name()}"
-    trash.mkdir(parents=True)
-    try:
-        place.replace(trash / secrets.token_hex(4))
-    except OSError:
-        trash.rmdir()
-        raise
+    heap = home / OWN_FOLDER / f"{_TRASH}{own_name()}"
+    heap.mkdir(parents=True)
+    for place in places:
+        with suppress(FileNotFoundError):
+            place.replace(heap / secrets.token_hex(8))
 
 
 def empty(home: Path, *, own: bool = False) -> None:
