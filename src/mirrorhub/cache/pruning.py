@@ -239,20 +239,25 @@ def _drop_aside(home: Path, older_than_s: float) -> None:
 def _remove_shell(home: Path) -> None:
     """Remove the folder of a repository of which nothing is left: an SDK's scan would trip over it.
 
-    The lock's file goes while it is held: whoever waits for it makes a new one.
+    The lock's file goes while it is held, and last: whoever waits for it makes a new one, in a folder that then stays.
     """
     own = home / OWN_FOLDER
     if not (own / "reports").is_symlink():
         shutil.rmtree(own / "reports", ignore_errors=True)
-    for name in ("lock", "lock.holder"):
-        with suppress(OSError):
-            (own / name).unlink()
-    _rmdir([*(path for path in own.glob("*") if path.is_dir() and not path.is_symlink()), own])
-    _rmdir([*sorted((path for path in (home / "refs").rglob("*") if path.is_dir()), reverse=True), home / "refs"])
-    _rmdir([home / "blobs"])
+    _rmdir(path for path in own.glob("*") if path.is_dir() and not path.is_symlink())
+    _rmdir(sorted((path for path in (home / "refs").rglob("*") if path.is_dir()), reverse=True))
+    _rmdir([home / "refs", home / "blobs"])
     with suppress(OSError):
-        if {path.name for path in home.iterdir()} <= {"snapshots"}:
-            _rmdir([home / "snapshots", home])
+        locks = {"lock", "lock.holder"}
+        if _names(home) <= {"snapshots", OWN_FOLDER} and _names(own) <= locks:
+            _rmdir([home / "snapshots"])
+            for name in locks:
+                (own / name).unlink(missing_ok=True)
+            _rmdir([own, home])
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 def _rmdir(folders: Iterable[Path]) -> None:

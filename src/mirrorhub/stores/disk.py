@@ -49,10 +49,21 @@ def check_writable(folder: Path) -> None:
     with disk_errors(folder):
         if folder.is_symlink():
             raise StoreError(errno.ELOOP, f"{folder}: a symbolic link stands where our own folder belongs; remove it")
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / "writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        _try_out(folder)
+
+
+def _try_out(folder: Path) -> None:
+    """Write into a folder; whoever makes room may take an empty one away between two steps."""
+    probe = folder / "writable"
+    for left in reversed(range(100)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink(missing_ok=True)
+            return
+        except FileNotFoundError:
+            if not left:
+                raise
 
 
 def check_room(folder: Path, needed: int) -> None:
