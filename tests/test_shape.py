@@ -31,7 +31,8 @@ ORDER = (
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts findings lanes revival",
-    "stores stores.disk stores.notes stores.publish",
+    "stores stores.disk stores.seen stores.notes stores.publish",
+    "stores.aside stores.healing stores.trash stores.leftovers",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "discretion reports account",
     "recall resolver intake pace transfer snapshot",
@@ -41,8 +42,9 @@ ORDER = (
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
+    "cache cache.inventory cache.selection cache.verification cache.pruning",
     "cli.source cli.page cli.page_file cli.bench_page cli.bench_table cli.bench cli.endpoints_table cli.endpoints",
-    "cli.config cli.download cli.vad",
+    "cli.cache_rows cli.cache_verify cli.cache_prune cli.cache cli.config cli.download cli.vad",
     "cli.warmup cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]

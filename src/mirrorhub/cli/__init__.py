@@ -21,6 +21,7 @@ import click
 
 from mirrorhub import __version__
 from mirrorhub.cli.bench import bench
+from mirrorhub.cli.cache import cache
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
 from mirrorhub.cli.endpoints import endpoints
@@ -52,7 +53,7 @@ def cli(verbose: int) -> None:
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, why, vad, warmup, endpoints, bench, config):
+for command in (download, why, vad, warmup, endpoints, bench, cache, config):
     cli.add_command(command)
 
 
