@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mirrorhub import fetch
-from mirrorhub.errors import IntegrityError, ResolutionError
+from mirrorhub.errors import IntegrityError, ResolutionError, TransferError
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangOnAccept, RefuseConnection
+from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangInBody, HangOnAccept, NoDigests, RefuseConnection
 from tests.fakehub.repo import sample_bytes
 from tests.fakehub.rules import Rule
 from tests.quick import quick
@@ -73,6 +73,15 @@ def test_altered_bytes_everywhere(carrier: str, tmp_path: Path) -> None:
     assert caught.value.file == "model.bin"
     assert set(caught.value.actual) == {one.url, other.url}
     assert not list((tmp_path / "ms").rglob("model.bin"))
+
+
+def test_a_large_file_that_hangs_keeps_nobody_waiting() -> None:
+    """A large file that comes whole takes no more room than is read ahead of it: the others come beside it."""
+    files = {name: sample_bytes(name, 12_000_000) for name in ("a.bin", "b.bin")}
+    hang = [NoDigests(), Rule(HangInBody(after_bytes=100_000), "a.bin")]
+    with FakeHub([Repo("modelscope", "org/name", files)], hang) as hub, pytest.raises(TransferError):
+        fetch("org/name", settings=quick(hub.url, silence_s=1.0))
+    assert hub.log.bytes_sent_by_file()["b.bin"] == 12_000_000
 
 
 def test_a_token_goes_to_nobody_it_is_not_for(four: list[FakeHub], monkeypatch: pytest.MonkeyPatch) -> None:
