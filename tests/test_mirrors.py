@@ -75,6 +75,17 @@ def test_altered_bytes_everywhere(carrier: str, tmp_path: Path) -> None:
     assert not list((tmp_path / "ms").rglob("model.bin"))
 
 
+def test_wrong_bytes_first_and_a_crawl_next() -> None:
+    """Bytes that came in vain are still to come: a crawling endpoint is left for a good one after them, too."""
+    with (
+        FakeHub(repos(), [Alter()], name="a") as wrong,
+        FakeHub(repos(), [Rule(Drip(bytes_per_s=20_000), "model.bin")], name="b") as slow,
+        FakeHub(repos(), name="c") as good,
+    ):
+        snapshot = fetch("org/name", endpoints=[wrong.url, slow.url, good.url], timeout=20)
+    assert written(snapshot.path) == FILES
+
+
 def test_a_large_file_that_hangs_keeps_nobody_waiting() -> None:
     """A large file that comes whole takes no more room than is read ahead of it: the others come beside it."""
     files = {name: sample_bytes(name, 12_000_000) for name in ("a.bin", "b.bin")}

@@ -51,6 +51,8 @@ class Transfer:
         self._pool = pool
         self._manifest = manifest
         self._budget = Budget(lanes.streams, lanes.room)
+        self._intakes: set[Intake] = set()
+        self._brought = 0
         # One thread writes: the disk never holds up the loop, and nothing is written and hashed at a time.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="mirrorhub-write")
 
@@ -89,14 +91,18 @@ class Transfer:
         return fetched
 
     def _left(self, plan: Plan) -> int:
-        return plan.size - self._chain.total_received
+        """How many bytes are still to come: of those that came in vain none counts, and of those on disk each does."""
+        return plan.size - self._brought - sum(intake.held for intake in self._intakes)
 
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
         intake = Intake(self._chain, self._pool, entry, progress, self._write)
+        self._intakes.add(intake)
         with disk_errors(self._pool.home):
             try:
                 place = await intake.begin() or await self._bring(entry, intake)
+                self._brought += entry.size or 0
             finally:
+                self._intakes.discard(intake)
                 if intake.holds_anything:
                     # Shielded: a cancelled call, too, leaves its bytes for the next one.
                     await asyncio.shield(self._write(intake.release))
@@ -207,8 +213,8 @@ def _is_large(entry: FileEntry) -> bool:
 
 
 def _weight(size: int | None) -> int:
-    """How much room a whole body needs; one of unknown size as much as may be read ahead of it."""
-    return PIECE if size is None else max(size, MIN_WEIGHT)
+    """How much room a whole body needs: what may be read ahead of it, which is no more for one that is larger."""
+    return PIECE if size is None else min(max(size, MIN_WEIGHT), PIECE)
 
 
 def _drop_unknown(fetched: Iterable[Fetched]) -> None:
