@@ -124,6 +124,7 @@ class PartialPool:
         self._partial = home / "partial"
         self._ready = home / "ready"
         self._left: set[str] | None = None
+        self._unknown: list[Path] = []
 
     def prepare(self) -> None:
         """Make the folders, and look once what earlier calls have left: of most files they have left nothing.
@@ -142,7 +143,10 @@ class PartialPool:
 
     def ready_path(self, entry: FileEntry) -> Path:
         """Return where a checked file waits."""
-        return self._ready / _key(entry)
+        place = self._ready / _key(entry)
+        if entry.digest is None:
+            self._unknown.append(place)
+        return place
 
     def is_ready(self, entry: FileEntry) -> bool:
         """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly."""
@@ -206,6 +210,12 @@ class PartialPool:
         elif partial.runs:
             with suppress(OSError):
                 partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
+
+    def forget_unknown(self) -> None:
+        """Remove files without a digest that will not be published: no later call could tell what they are."""
+        for place in self._unknown:
+            with suppress(OSError):
+                place.unlink()
 
     def clear(self) -> None:
         """Remove the folders if nothing is left in them."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
@@ -69,6 +68,7 @@ class Transfer:
         watching = asyncio.ensure_future(pace.watch())
 
         fetched: dict[str, Fetched] = {}
+        whole = False
 
         async def one(entry: FileEntry) -> None:
             try:
@@ -82,12 +82,14 @@ class Transfer:
                     # Before the task is made: twenty thousand that only wait would cost as much as their files.
                     await slots.acquire()
                     group.create_task(one(entry))
-        except BaseException as error:
-            _drop_unknown(fetched.values())
-            raise _first(error) from None
+            whole = True
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
         finally:
             watching.cancel()
             self._writer.shutdown(wait=True)
+            if not whole:
+                self._pool.forget_unknown()
         return fetched
 
     def _left(self, plan: Plan) -> int:
@@ -217,16 +219,9 @@ def _weight(size: int | None) -> int:
     return PIECE if size is None else min(max(size, MIN_WEIGHT), PIECE)
 
 
-def _drop_unknown(fetched: Iterable[Fetched]) -> None:
-    """Remove files without a digest that will not be published: no later call could tell what they are."""
-    for one in fetched:
-        if not one.report.verified:
-            with suppress(OSError):
-                one.place.unlink()
-
-
-def _first(error: BaseException) -> BaseException:
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """Of what several files failed with, take the first: the others were called off because of it."""
+    error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
