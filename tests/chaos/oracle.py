@@ -122,7 +122,7 @@ def verdict(schedule: Schedule, call: Call, before: Before, files: Sequence[File
 
 
 def _as_carried(schedule: Schedule, rules: Iterable[Rule]) -> list[Rule]:
-    """httpx's own connections may hang where a stream limit is lowered: that is as good as anything that may be."""
+    """Where a stream limit is lowered, httpx's own connections may hang: take it for the worst that may be."""
     stuck = f.LowerStreamLimit if schedule.carrier == "httpx" else ()
     return [
         replace(rule, fault=f.EndlessBody(), match=None) if isinstance(rule.fault, stuck) else rule for rule in rules
