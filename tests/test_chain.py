@@ -323,6 +323,30 @@ def test_a_byte_ends_the_silence() -> None:
     virtually(story)
 
 
+def test_called_off_while_the_others_are_dismissed() -> None:
+    """An answer that has won is let go of, too, where the call is over before the silent ones are."""
+
+    async def story() -> None:
+        world = World({"a": [SILENT], "b": [Says()]})
+
+        async def ask(endpoint: Endpoint, beat: Beat) -> str:
+            try:
+                return await world.ask(endpoint, beat)
+            finally:
+                if endpoint.url == "https://a":
+                    await asyncio.sleep(1.0)
+
+        walk = asyncio.ensure_future(world.walk(ask=ask))
+        await asyncio.sleep(1.0)
+        walk.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await walk
+        assert world.discarded == ["ok from b"]
+        assert world.now == 1.5
+
+    virtually(story)
+
+
 def test_two_answers_at_once() -> None:
     """Of two answers at the same moment the preferred endpoint's is used, and the other one is let go."""
 

@@ -22,6 +22,7 @@ from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.logbook import Logbook
 from mirrorhub.models import Attempt, Capability, Endpoint
+from mirrorhub.stopwatch import uninterrupted
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -283,11 +284,6 @@ class Chain:
         """Return how many bytes each endpoint has given."""
         return [(endpoint, standing.received) for endpoint, standing in self._standing.items()]
 
-    @property
-    def total_received(self) -> int:
-        """How many bytes all endpoints together have given."""
-        return sum(standing.received for standing in self._standing.values())
-
     def next_after(self, endpoint: Endpoint) -> Endpoint | None:
         """Return who would be asked for bytes if this endpoint were not there; None where nobody would."""
         others = (one for one in self._usable("pull") if one != endpoint and self._is_wanted(one))
@@ -499,26 +495,42 @@ class Chain:
         if len(waiting) == 1:
             return await self._ask_alone(walk, waiting)
         runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]] = {}
-        unstarted = list(waiting)
-        winner: asyncio.Task[Answer] | None = None
+        first: tuple[Endpoint, Answer] | None = None
         try:
-            while unstarted or runners:
-                if unstarted and all(self._patience_left(*runner) <= 0 for runner in runners.values()):
-                    self._note_silence(runners.values())
-                    endpoint = unstarted.pop(0)
-                    if endpoint not in self._order(walk):
-                        # Another walk has learnt meanwhile that it is not to be asked.
-                        waiting.remove(endpoint)
-                        continue
-                    self._start(walk, endpoint, runners)
-                winner = await self._first_answer(walk, waiting, runners, wake=bool(unstarted))
-                if winner is not None:
-                    endpoint, beat = runners.pop(winner)
-                    self._answered(endpoint, beat)
-                    return endpoint, winner.result()
-            return None
+            first = await self._run_beside(walk, waiting, runners)
         finally:
-            await self._dismiss(walk, runners)
+            try:
+                if runners:
+                    # To its end, though the call be over meanwhile: what they bring all the same is let go of.
+                    await uninterrupted(self._dismiss(walk, runners))
+            except BaseException:
+                if first is not None:
+                    await uninterrupted(walk.discard(first[1]))
+                raise
+        return first
+
+    async def _run_beside(
+        self,
+        walk: Walk[Answer, Result],
+        waiting: list[Endpoint],
+        runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]],
+    ) -> tuple[Endpoint, Answer] | None:
+        unstarted = list(waiting)
+        while unstarted or runners:
+            if unstarted and all(self._patience_left(*runner) <= 0 for runner in runners.values()):
+                self._note_silence(runners.values())
+                endpoint = unstarted.pop(0)
+                if endpoint not in self._order(walk):
+                    # Another walk has learnt meanwhile that it is not to be asked.
+                    waiting.remove(endpoint)
+                    continue
+                self._start(walk, endpoint, runners)
+            winner = await self._first_answer(walk, waiting, runners, wake=bool(unstarted))
+            if winner is not None:
+                endpoint, beat = runners.pop(winner)
+                self._answered(endpoint, beat)
+                return endpoint, winner.result()
+        return None
 
     async def _ask_alone(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer] | None:
         """Ask the only one that is left: nobody could be started beside it."""

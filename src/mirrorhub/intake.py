@@ -192,6 +192,12 @@ class Intake:
         return None
 
     @property
+    def held(self) -> int:
+        """How many bytes of the file are there by now, resumed ones and those in memory too; none counts twice."""
+        held = self._partial.held + sum(piece.waiting for piece in self._open)
+        return held if self._entry.size is None else min(held, self._entry.size)
+
+    @property
     def lacks_bytes(self) -> bool:
         """Whether some of the file is missing still."""
         return any(gaps(self._partial.runs, 0, self._entry.size or 0))

@@ -196,6 +196,7 @@ class PartialPool:
         self._partial = home / "partial"
         self._ready = home / "ready"
         self._left: dict[str, list[Path]] | None = None
+        self._unknown: list[Path] = []
 
     def prepare(self) -> None:
         """Make the folders, and look once what earlier calls have left: of most files they have left nothing.
@@ -216,7 +217,10 @@ class PartialPool:
 
     def ready_path(self, entry: FileEntry) -> Path:
         """Return where a checked file waits."""
-        return self._ready / _key(entry)
+        place = self._ready / _key(entry)
+        if entry.digest is None:
+            self._unknown.append(place)
+        return place
 
     def ready_size(self, entry: FileEntry) -> int | None:
         """Return the size of a checked file that waits, None if there is none.
@@ -322,6 +326,12 @@ class PartialPool:
         elif partial.runs:
             with suppress(OSError):
                 partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
+
+    def forget_unknown(self) -> None:
+        """Remove files without a digest that will not be published: no later call could tell what they are."""
+        for place in self._unknown:
+            with suppress(OSError):
+                place.unlink()
 
     def clear(self) -> None:
         """Remove the folders if nothing is left in them."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
@@ -52,6 +51,8 @@ class Transfer:
         self._pool = pool
         self._manifest = manifest
         self._budget = Budget(lanes.streams, lanes.room)
+        self._intakes: set[Intake] = set()
+        self._brought = 0
         # One thread writes: the disk never holds up the loop, and nothing is written and hashed at a time.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="mirrorhub-write")
         # Another one syncs, which may take long: it holds up neither.
@@ -70,6 +71,7 @@ class Transfer:
         watching = asyncio.ensure_future(pace.watch())
 
         fetched: dict[str, Fetched] = {}
+        whole = False
 
         async def one(entry: FileEntry) -> None:
             try:
@@ -83,24 +85,30 @@ class Transfer:
                     # Before the task is made: twenty thousand that only wait would cost as much as their files.
                     await slots.acquire()
                     group.create_task(one(entry))
-        except BaseException as error:
-            _drop_unknown(fetched.values())
-            raise _first(error) from None
+            whole = True
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
         finally:
             watching.cancel()
             self._writer.shutdown(wait=True)
             self._syncer.shutdown(wait=True)
+            if not whole:
+                self._pool.forget_unknown()
         return fetched
 
     def _left(self, plan: Plan) -> int:
-        return plan.size - self._chain.total_received
+        """How many bytes are still to come: of those that came in vain none counts, and of those on disk each does."""
+        return plan.size - self._brought - sum(intake.held for intake in self._intakes)
 
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
         intake = Intake(self._chain, self._pool, entry, progress, self._write, self._sync)
+        self._intakes.add(intake)
         with disk_errors(self._pool.home):
             try:
                 place = await intake.begin() or await self._bring(entry, intake)
+                self._brought += entry.size or 0
             finally:
+                self._intakes.discard(intake)
                 if intake.holds_anything:
                     # A cancelled call, too, leaves its bytes for the next one.
                     await uninterrupted(intake.leave())
@@ -224,20 +232,13 @@ def _is_large(entry: FileEntry) -> bool:
 
 
 def _weight(size: int | None) -> int:
-    """How much room a whole body needs; one of unknown size as much as may be read ahead of it."""
-    return PIECE if size is None else max(size, MIN_WEIGHT)
+    """How much room a whole body needs: what may be read ahead of it, which is no more for one that is larger."""
+    return PIECE if size is None else min(max(size, MIN_WEIGHT), PIECE)
 
 
-def _drop_unknown(fetched: Iterable[Fetched]) -> None:
-    """Remove files without a digest that will not be published: no later call could tell what they are."""
-    for one in fetched:
-        if not one.report.verified:
-            with suppress(OSError):
-                one.place.unlink()
-
-
-def _first(error: BaseException) -> BaseException:
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """Of what several files failed with, take the first: the others were called off because of it."""
+    error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

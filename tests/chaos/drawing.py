@@ -149,6 +149,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
         blobs=st.booleans(),
         http=st.sampled_from([("h2", "http/1.1")] * 4 + [("http/1.1",)]),
         streams=st.sampled_from([128, 128, 128, 4]),
+        redirects=st.sampled_from([False, False, False, True]),
     )
     hosts = tuple(draw(host) for _ in range(draw(st.integers(1, 4))))
     made = [draw(calls(files, len(hosts), first=True))]
