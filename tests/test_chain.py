@@ -782,6 +782,106 @@ def test_bodies_that_go_on_elsewhere() -> None:
     virtually(story)
 
 
+# How long the slow one needs still, what the other one does, who gives the result, when, and who has failed.
+OVERTAKING = {
+    "at once": (9.0, [Says()], "b", 0.1, {"a": "CRAWLING"}),
+    "later": (9.0, [Says(connect_s=1.0)], "b", 1.1, {"a": "CRAWLING"}),
+    "too late": (0.5, [Says(connect_s=1.0)], "a", 0.6, {}),
+    "silent": (9.0, [SILENT], "a", 9.1, {}),
+    "broken": (9.0, [fails(Fault.RESET)], "a", 9.1, {"b": "RESET"}),
+    "out": (9.0, [fails(Fault.DNS)], "a", 9.1, {"b": "DNS"}),
+}
+
+
+@pytest.mark.parametrize(("left_s", "script", "giver", "at_s", "failed"), OVERTAKING.values(), ids=OVERTAKING)
+def test_a_slow_one_goes_on_until_another_answers(
+    left_s: float, script: list[Says], giver: str, at_s: float, failed: dict[str, str]
+) -> None:
+    """A slow endpoint is left when another one has answered, and counts if it is through before that."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": script})
+        a = world.endpoints["a"]
+
+        async def use(endpoint: Endpoint, answer: str) -> str:
+            await asyncio.sleep(0.1 + left_s if endpoint == a else 0)
+            return answer
+
+        walk = asyncio.create_task(world.walk("model.bin", use=use))
+        await asyncio.sleep(0.1)
+        world.chain.move(a, None, "is slow")
+        assert await walk == f"ok from {giver}"
+        assert world.now == pytest.approx(at_s)
+        told = {attempt.endpoint[-1]: attempt.fault for attempt in world.chain.attempts if attempt.fault}
+        assert told == failed
+        assert world.running == 0
+
+    virtually(story)
+
+
+def test_overtaken_while_it_breaks() -> None:
+    """When a slow endpoint breaks off while another one is asked, that one's answer is used: it is asked once."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": [Says(connect_s=0.3)]})
+        a = world.endpoints["a"]
+
+        async def use(endpoint: Endpoint, answer: str) -> str:
+            if endpoint == a:
+                await asyncio.sleep(0.2)
+                raise Failure(Fault.WRONG_DIGEST)
+            return answer
+
+        walk = asyncio.create_task(world.walk("model.bin", use=use))
+        await asyncio.sleep(0.1)
+        world.chain.move(a, None, "is slow")
+        assert await walk == "ok from b"
+        assert [attempt.fault for attempt in world.chain.attempts] == ["WRONG_DIGEST", None]
+        assert (world.order, world.discarded) == ("ab", ["ok from a", "ok from b"])
+
+    virtually(story)
+
+
+@pytest.mark.parametrize("at_s", [0.15, 0.35, 0.6])
+def test_called_off_while_it_is_overtaken(at_s: float) -> None:
+    """A walk that is called off at any moment lets go of both answers."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": [Says(connect_s=0.3)]})
+        a = world.endpoints["a"]
+
+        async def use(endpoint: Endpoint, answer: str) -> str:
+            await asyncio.sleep(60)
+            return answer
+
+        walk = asyncio.create_task(world.walk("model.bin", use=use))
+        await asyncio.sleep(0.1)
+        world.chain.move(a, None, "is slow")
+        await asyncio.sleep(at_s - 0.1)
+        walk.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await walk
+        assert world.running == 0
+        assert world.discarded == (["ok from a"] if at_s < 0.4 else ["ok from a", "ok from b"])
+
+    virtually(story)
+
+
+def test_out_while_others_wait() -> None:
+    """An endpoint that one walk has found to be out is not started beside a silent one by another."""
+
+    async def story() -> None:
+        world = World({"a": [SILENT], "b": [fails(Fault.CERTIFICATE), Says()], "c": [Says()]})
+        b = world.endpoints["b"]
+        waiting = asyncio.create_task(world.walk("one.bin"))
+        with pytest.raises(Hopeless):
+            await world.walk("two.bin", endpoints=[b])
+        assert await waiting == "ok from c"
+        assert world.order == "bac"
+
+    virtually(story)
+
+
 def test_an_own_time_out_is_none_of_the_chain() -> None:
     """A time-out that is raised while bytes are taken in is not taken for the word to go on elsewhere."""
 

@@ -52,7 +52,7 @@ def test_one_piece_after_the_other(length: int, tmp_path: Path) -> None:
     pool.prepare()
 
     async def run() -> Path:
-        intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), at_once)
+        intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), at_once, at_once)
         assert await intake.begin() is None
         while (piece := intake.next_piece(length)) is not None:
             await intake.take(piece, ENDPOINT, Part(Span(piece.start, piece.end)))
@@ -84,7 +84,7 @@ def test_told_to_go_on_elsewhere_while_it_settles(size: int, step: int, tmp_path
             return done
 
         entry = FileEntry("model.bin", size, sha256(data).hexdigest())
-        intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), slowly)
+        intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), slowly, at_once)
         await intake.begin()
         await intake.take(intake.whole(), ENDPOINT, Part(Span(0, size)))
         settling = asyncio.ensure_future(intake.settle())

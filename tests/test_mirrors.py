@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from mirrorhub import fetch
 from mirrorhub.errors import IntegrityError, ResolutionError
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangOnAccept, RefuseConnection
+from tests.fakehub.messages import Request, Response
 from tests.fakehub.repo import sample_bytes
-from tests.fakehub.rules import Rule
+from tests.fakehub.rules import Fault, Rule
 from tests.quick import quick
 
 FILES = {
@@ -73,6 +75,28 @@ def test_altered_bytes_everywhere(carrier: str, tmp_path: Path) -> None:
     assert caught.value.file == "model.bin"
     assert set(caught.value.actual) == {one.url, other.url}
     assert not list((tmp_path / "ms").rglob("model.bin"))
+
+
+@dataclass(frozen=True)
+class Move(Fault):
+    """Right after the listing was made, the branch moves to other files."""
+
+    repo: Repo
+    files: Mapping[str, bytes]
+
+    def after(self, request: Request, response: Response) -> Response:
+        """Move it, and give the listing of before."""
+        self.repo.commit(self.files, delete=FILES.keys() - self.files.keys())
+        return response.with_body(response.read())
+
+
+@pytest.mark.parametrize("files", [{**FILES, "model.bin": b"new"}, {"config.json": b"{}"}], ids=["changed", "gone"])
+def test_a_branch_that_moves_between_listing_and_bodies(files: dict[str, bytes], carrier: str) -> None:
+    """Files that are not as they were listed because the branch has moved are fetched as it is now, all of them."""
+    moving = Repo("modelscope", "org/name", FILES)
+    with FakeHub([moving], [Rule(Move(moving, files), "listing", times=1)]) as hub:
+        snapshot = fetch("org/name", settings=quick(hub.url))
+    assert written(snapshot.path) == files
 
 
 def test_a_token_goes_to_nobody_it_is_not_for(four: list[FakeHub], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_released_and_adopted(pool: PartialPool) -> None:
     assert hasher.hexdigest() == ENTRY.sha256
     second.note(second.write(400, DATA[400:500], A))
     assert put(pool, second, 600, DATA[600:]).read_bytes() == DATA
-    assert pool.is_ready(ENTRY)
+    assert pool.ready_size(ENTRY) == ENTRY.size
 
 
 def test_two_claims_never_share(pool: PartialPool) -> None:
@@ -161,6 +161,14 @@ def test_what_is_believed(pool: PartialPool, data: bytes, journal: str, believed
     assert pool.put(ENTRY, partial).read_bytes() == DATA
 
 
+def test_nothing_is_believed(pool: PartialPool) -> None:
+    """A partial of which nothing is believed does not stay on disk."""
+    left(pool, DATA[:100], "")
+    assert not pool.claim(ENTRY).folder.exists()
+    pool.clear()
+    assert not (pool.home / "partial").exists()
+
+
 def test_data_longer_than_the_file(pool: PartialPool) -> None:
     """Bytes that nobody vouched for do not stay behind the end of a file that was checked."""
     left(pool, DATA + b"more", lines((0, 100, A)))
@@ -189,14 +197,14 @@ def test_an_empty_file(pool: PartialPool) -> None:
     """A file of no bytes gets its place, too."""
     empty = FileEntry("empty", 0, sha256=hashlib.sha256().hexdigest())
     assert pool.put_small(empty, b"").read_bytes() == b""
-    assert pool.is_ready(empty)
+    assert pool.ready_size(empty) == empty.size
 
 
 def test_ready_is_checked_again(pool: PartialPool) -> None:
     """A ready file whose bytes were changed since is not taken for ready."""
     place = put(pool, pool.claim(ENTRY), 0, DATA)
     place.write_bytes(b"x" * len(DATA))
-    assert not pool.is_ready(ENTRY)
+    assert pool.ready_size(ENTRY) is None
 
 
 def test_clear(pool: PartialPool) -> None:
@@ -204,6 +212,75 @@ def test_clear(pool: PartialPool) -> None:
     left(pool, DATA[:10], lines((0, 10, A)))
     pool.clear()
     assert sorted(path.name for path in pool.home.iterdir()) == ["partial"]
+
+
+LARGE = FileEntry("large.bin", 2 << 20, sha256="1" * 64)
+
+
+def test_a_large_file_is_named_when_it_is_synced(pool: PartialPool) -> None:
+    """Of a large file the journal says nothing before its bytes are synced; of a small one it says it at once."""
+    small, large = pool.claim(ENTRY), pool.claim(LARGE)
+    for partial in (small, large):
+        partial.note(partial.write(0, DATA[:10], A))
+        partial.note(partial.write(10, DATA[10:30], B))
+    assert [partial.unconfirmed for partial in (small, large)] == [False, True]
+    assert (large.folder / "journal").read_text() == ""
+    large.confirm()
+    assert (large.folder / "journal").read_text() == lines((0, 10, A), (10, 30, B))
+    assert (small.folder / "journal").read_text() == lines((0, 10, A), (10, 30, B))
+    small.close()
+    large.close()
+
+
+def test_what_was_not_confirmed(pool: PartialPool) -> None:
+    """Bytes of a large file that were not synced when everything ended are not believed; a release syncs them."""
+    ended, released = pool.claim(LARGE), pool.claim(LARGE)
+    ended.note(ended.write(0, DATA[:30], A))
+    ended.close()
+    ended.folder.replace(ended.folder.with_name(f"sha256-{LARGE.sha256}.gone"))
+    assert pool.claim(LARGE).held == 0
+    released.note(released.write(0, DATA[:20], A))
+    pool.release(released)
+    assert pool.claim(LARGE).held == 20
+
+
+def test_left_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:
+    """A partial of the same content is taken up out of another repository's folder; another content is not."""
+    other = PartialPool(tmp_path / "other", [pool.home])
+    left(pool, DATA[:10], lines((0, 10, A)))
+    other.prepare()
+    assert other.claim(FileEntry("x", 5, sha256="2" * 64)).held == 0
+    partial = other.claim(ENTRY)
+    assert (partial.held, partial.folder.parent.parent) == (10, other.home)
+    assert list((pool.home / "partial").iterdir()) == []
+
+
+def test_ready_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:
+    """A checked file that waits in another repository is copied, not taken: it may be about to be published there."""
+    place = put(pool, pool.claim(ENTRY), 0, DATA)
+    other = PartialPool(tmp_path / "other", [pool.home])
+    other.prepare()
+    assert other.ready_size(ENTRY) == ENTRY.size
+    assert (other.ready_path(ENTRY).read_bytes(), place.read_bytes()) == (DATA, DATA)
+
+
+def test_damaged_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:
+    """A file that waits elsewhere and is not what it should be is not taken, and nothing of it stays."""
+    put(pool, pool.claim(ENTRY), 0, DATA).write_bytes(b"x" * len(DATA))
+    other = PartialPool(tmp_path / "other", [pool.home])
+    other.prepare()
+    assert other.ready_size(ENTRY) is None
+    assert list((other.home / "ready").iterdir()) == []
+
+
+def test_through_a_link(pool: PartialPool, tmp_path: Path) -> None:
+    """Another repository's folder that is a link to somewhere else is not looked into."""
+    left(pool, DATA[:10], lines((0, 10, A)))
+    link = tmp_path / "link"
+    link.symlink_to(pool.home)
+    other = PartialPool(tmp_path / "other", [link])
+    other.prepare()
+    assert other.claim(ENTRY).held == 0
 
 
 def test_a_foreign_owner_that_writes(pool: PartialPool) -> None:

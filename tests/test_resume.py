@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,20 +38,7 @@ PROGRAM = """
 import json, sys
 from mirrorhub import fetch, close
 
-class Told:
-    count = 0
-    def __init__(self, name, size):
-        self.name = name
-    def update(self, n):
-        if self.name == "model.bin":
-            Told.count += n
-            if Told.count >= 2_000_000:
-                print("two million", flush=True)
-                Told.count = 0
-    def end(self):
-        pass
-
-snapshot = fetch("org/name", endpoints=sys.argv[1:], progress_callbacks=[Told])
+snapshot = fetch("org/name", endpoints=sys.argv[1:])
 close()
 print(json.dumps([str(snapshot.path), sum(report.reused for report in snapshot.reports)]))
 """
@@ -75,7 +66,24 @@ def result(process: subprocess.Popen[str]) -> tuple[str, int]:
 
 def lines(journal: Path) -> list[tuple[int, int, str]]:
     """The runs of bytes that a partial's journal names."""
-    return [json.loads(line) for line in journal.read_text().splitlines()]
+    return [json.loads(line) for line in journal.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def kill(process: subprocess.Popen[str], home: Path, least: int) -> int:
+    """Kill a process that fetches once so many bytes are on disk; return how many were."""
+    deadline = time.monotonic() + 40
+    while (had := on_disk(home)) < least:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    return had
+
+
+def on_disk(home: Path) -> int:
+    """How many bytes the journals of a repository name."""
+    journals = home.glob(".mirrorhub/partial/*/journal")
+    return sum(end - start for journal in journals for start, end, _ in lines(journal))
 
 
 def contents(path: Path) -> Mapping[str, bytes]:
@@ -88,20 +96,35 @@ def test_killed_in_the_middle_and_another_endpoint_next_time(tmp_path: Path) -> 
     """After kill -9 the next process takes up, from another endpoint, what was on disk: nothing is fetched twice."""
     hang = Rule(HangInBody(after_bytes=500_000), "model.bin", after=2)
     with FakeHub([repo()], [hang], name="a") as first:
-        process = start(first.url)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "two million\n"
-        partial = tmp_path / "ms" / "models" / "org--name" / ".mirrorhub" / "partial"
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=20)
-        on_disk = sum(end - start for journal in partial.glob("*/journal") for start, end, _ in lines(journal))
+        had = kill(start(first.url), tmp_path / "ms/models/org--name", 2_000_000)
     with FakeHub([repo()], name="b") as second:
         path, reused = result(start(second.url))
     assert contents(Path(path)) == FILES
-    assert reused >= on_disk > 0
-    assert second.log.bytes_sent_by_file()["model.bin"] <= len(BIG) - 900_000
+    assert reused >= had
+    assert second.log.bytes_sent_by_file()["model.bin"] <= len(BIG) - had
     # What was whole and checked before the kill is not asked for again at all.
     assert not second.log.requests(file="b.bin")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize("target", ["v2", "org/other", "hf://org/other"])
+def test_killed_and_wanted_elsewhere(target: str, tmp_path: Path) -> None:
+    """What a killed process had of a file serves a new revision, another repository, and one on the other hub."""
+    hang = Rule(HangInBody(after_bytes=500_000), "model.bin", after=2)
+    with FakeHub([repo()], [hang]) as hub:
+        had = kill(start(hub.url), tmp_path / "ms/models/org--name", 2_000_000)
+    revised = repo()
+    revised.branches["v2"] = revised.commit({**FILES, "new.txt": b"new"}).id
+    others = [
+        Repo("modelscope", "org/other", {"weights": BIG}),
+        Repo("huggingface", "org/other", {"weights": BIG}, lfs=["weights"]),
+    ]
+    with FakeHub([revised, *others]) as hub:
+        wanted = ("org/name", "v2") if target == "v2" else (target,)
+        snapshot = fetch(*wanted, endpoints=hub.url)
+        sent = sum(hub.log.bytes_sent_by_file()[name] for name in ("model.bin", "weights"))
+    assert (snapshot.path / ("model.bin" if target == "v2" else "weights")).read_bytes() == BIG
+    assert sent <= len(BIG) - had
 
 
 def test_four_processes_at_once() -> None:
@@ -112,6 +135,42 @@ def test_four_processes_at_once() -> None:
         assert hub.log.bytes_sent_by_file() == {name: len(data) for name, data in FILES.items()}
     assert len(paths) == 1
     assert contents(Path(paths.pop())) == FILES
+
+
+LOCKLESS = """
+import errno, fcntl, sys
+
+def missing(*_):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+
+fcntl.flock = missing if sys.argv.pop(1) == "missing" else lambda *_: None
+from mirrorhub import fetch, close
+
+paths = set()
+for target in sys.argv[2:]:
+    paths.add(fetch(target, endpoints=sys.argv[1]).path)
+close()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its locks cannot be made to do nothing")
+@pytest.mark.parametrize(("locks", "said"), [("idle", ""), ("missing", "has no locks; going on without")])
+def test_where_locks_do_nothing(locks: str, said: str) -> None:
+    """On a file system whose locks do nothing, or that has none, processes that fetch the same all end well."""
+    files = {f"{number}/part.txt": sample_bytes(str(number), 20_000 + number) for number in range(30)}
+    moving = [Repo(hub, f"org/{number}", files) for hub in ("modelscope", "huggingface") for number in range(2)]
+    targets = [("hf://" if repo.hub == "huggingface" else "") + repo.id for repo in moving]
+    with FakeHub(moving) as hub:
+        command = [sys.executable, "-W", "error", "-c", LOCKLESS, locks, hub.url, *targets]
+        processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+        told = [process.communicate(timeout=50)[1].splitlines() for process in processes]
+        assert [process.returncode for process in processes] == [0] * 6, told
+        hub.log.clear()
+        snapshots = [fetch(target, endpoints=hub.url) for target in targets]
+        assert not hub.log.bytes_sent_by_file()
+    assert all(one == [] if not said else one and all(line.endswith(said) for line in one) for one in told)
+    for snapshot in snapshots:
+        assert {name: (snapshot.path / name).read_bytes() for name in files} == files
 
 
 @pytest.mark.parametrize("fault", [RstStream(after_bytes=500_000), Truncate(to=500_000)], ids=["reset", "truncated"])
@@ -168,3 +227,37 @@ def test_a_call_that_failed_leaves_its_bytes() -> None:
     assert contents(snapshot.path) == FILES
     assert first > 0
     assert first + sum(hub.log.bytes_sent_by_file().values()) <= sum(map(len, FILES.values())) + 1000
+
+
+BEGUN = re.compile(r"^(\d+) +(\w+)\(\d+<[^>]*/partial/[^>]*/(data|journal)>")
+RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>")
+
+
+def events(trace: str) -> Iterator[str]:
+    """What a trace says of data and journal: `synced` where a sync of data ended, `named` where a line began."""
+    under_way: dict[str, str] = {}
+    for line in trace.splitlines():
+        if found := BEGUN.match(line):
+            thread, call, file = found.groups()
+            event = "named" if (call, file) == ("write", "journal") else "synced" * (call != "write" and file == "data")
+            if event == "synced" and line.endswith("<unfinished ...>"):
+                under_way[thread] = event
+            elif event:
+                yield event
+        elif (found := RESUMED.match(line)) and found[1] in under_way:
+            yield under_way.pop(found[1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_synced_before_it_is_named(tmp_path: Path) -> None:
+    """As the kernel saw it: between two lines of a large file's journal its data was synced."""
+    trace = tmp_path / "trace"
+    with FakeHub([repo()]) as hub:
+        calls = "trace=write,fdatasync,fsync"
+        command = ["strace", "-f", "-y", "-s", "64", "-e", calls, "-o", str(trace), sys.executable, "-c", PROGRAM]
+        done = subprocess.run([*command, hub.url], capture_output=True, text=True, timeout=55, check=False)
+    assert done.returncode == 0, done.stderr
+    told = list(events(trace.read_text()))
+    assert "named" in told
+    assert all(before == "synced" for before, event in itertools.pairwise(["", *told]) if event == "named")

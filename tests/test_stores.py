@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from mirrorhub import fetch
-from mirrorhub.errors import NotCachedError
+from mirrorhub.errors import NotCachedError, StoreError
 from mirrorhub.models import FileEntry, Manifest, TransferReport, Voucher
 from mirrorhub.models import Repo as RepoName
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, encode_note, held_files, left_over, merged, stamp_of
 from mirrorhub.stores.publish import Publication, finish_interrupted, publish
 from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import NoDigests
 
 REPO = RepoName("modelscope", "org/name")
 
@@ -163,11 +166,28 @@ def test_left_over(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"a")
     (tmp_path / "sub" / "b.txt").write_bytes(b"b")
     old = Note(manifest(A, B, GIT), {path: stamp_of(tmp_path / path) for path in ("a.txt", "sub/b.txt")})
-    assert left_over(tmp_path, old, manifest(A, entry("sub/b.txt", b"new"))) == ("sub/b.txt",)
-    assert left_over(tmp_path, old, manifest(B)) == ("a.txt",)
-    assert left_over(tmp_path, None, manifest(A)) == ()
+    assert left_over(tmp_path, old, Note(manifest(A, entry("sub/b.txt", b"new")), {})) == ("sub/b.txt",)
+    assert left_over(tmp_path, old, Note(manifest(B), {})) == ("a.txt",)
+    assert left_over(tmp_path, None, Note(manifest(A), {})) == ()
     (tmp_path / "a.txt").write_bytes(b"mine by now")
-    assert left_over(tmp_path, old, manifest(B)) == ()
+    assert left_over(tmp_path, old, Note(manifest(B), {})) == ()
+
+
+@pytest.mark.parametrize("local_dir", [None, "here"])
+def test_digests_that_come_later(local_dir: str | None, tmp_path: Path) -> None:
+    """Files that a listing without digests brought stay where a later one, with digests, says that they are right."""
+    files = {"a.txt": b"a", "b.bin": b"b" * 1000, "c.txt": b"c"}
+    where = {"local_dir": tmp_path / local_dir} if local_dir else {}
+    with FakeHub([Repo("modelscope", "org/name", files)], [NoDigests()]) as hub:
+        path = fetch("org/name", endpoints=hub.url, **where).path
+        (path / "c.txt").write_bytes(b"other")
+        hub.set_faults()
+        hub.log.clear()
+        snapshot = fetch("org/name", endpoints=hub.url, **where)
+        asked = {request.file for request in hub.log.requests(kind="body")}
+    assert snapshot.verified
+    assert files == {name: (path / name).read_bytes() for name in snapshot.files}
+    assert asked == {"c.txt"}
 
 
 @pytest.fixture
@@ -466,6 +486,20 @@ def test_more_of_a_snapshot() -> None:
     assert fetch("org/name", local_files_only=True).path == path
 
 
+def test_links_that_waited(tmp_path: Path) -> None:
+    """Neither the folder where links waited nor a link that found its place taken by a folder is left behind."""
+    repo = Repo("huggingface", "org/name", {"a.txt": b"a", "b.txt": b"b"})
+    own = tmp_path / "hf" / "models--org--name" / OWN_FOLDER
+    with FakeHub([repo]) as hub:
+        path = fetch("hf://org/name", endpoints=hub.url).path
+        assert not (own / "links").exists()
+        (path / "b.txt").unlink()
+        (path / "b.txt" / "mine").mkdir(parents=True)
+        with pytest.raises(StoreError):
+            fetch("hf://org/name", endpoints=hub.url)
+    assert not (own / "links").exists()
+
+
 def test_without_links(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where links are not wanted the files stand in the snapshot itself."""
     monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
@@ -559,3 +593,27 @@ def test_a_newer_layout_comes_first(older: Path, tmp_path: Path) -> None:
         path = fetch("demo-org/tiny-0.5B", endpoints=hub.url).path
     assert path == tmp_path / "ms" / "models" / "demo-org--tiny-0.5B" / "snapshots" / "master"
     assert fetch("demo-org/tiny-0.5B", local_files_only=True).path == path
+
+
+FULL_DISK = """
+import resource, sys
+from mirrorhub import errors, fetch
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    fetch("org/name", endpoints=sys.argv[1])
+except errors.StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit of file sizes")
+@pytest.mark.parametrize("size", [300_000, 3_000_000], ids=["small", "large"])
+def test_a_disk_that_takes_a_part(size: int, tmp_path: Path) -> None:
+    """A disk that takes only the beginning of a file is told of; nothing of the file is published."""
+    with FakeHub([Repo("modelscope", "org/name", {"model.bin": b"m" * size})]) as hub:
+        command = [sys.executable, "-W", "error", "-c", FULL_DISK, hub.url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "too large" in done.stdout
+    assert not (tmp_path / "ms/models/org--name/snapshots").exists()

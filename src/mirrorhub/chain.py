@@ -147,7 +147,7 @@ class Standing:
         received: Bytes of files that have come.
         demoted: It is asked after the others.
         slow: It is asked last: another one gives more than twice as much.
-        bodies: What it is asked for and giving now; each can be ended, and goes on elsewhere.
+        bodies: What it is asked for and giving now, and how to make each go on elsewhere.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
         unwanted_until: It is not tried before, only because another one is slow.
@@ -158,7 +158,7 @@ class Standing:
     received: int = 0
     demoted: bool = False
     slow: bool = False
-    bodies: dict[asyncio.Timeout, None] = field(default_factory=dict)
+    bodies: dict[asyncio.Timeout, Callable[[], None]] = field(default_factory=dict)
     out: bool = False
     parked_until: float = float("-inf")
     unwanted_until: float = float("-inf")
@@ -179,6 +179,7 @@ class Walk(Generic[Answer, Result]):
         told: Success is written down, too.
         given_up: Endpoints that are not asked again for this.
         failures: What went wrong so far.
+        overtaker: Who has answered while another one was giving, too slowly, and its answer.
         fruitless: Laps in vain since something came.
     """
 
@@ -192,6 +193,7 @@ class Walk(Generic[Answer, Result]):
     told: bool
     given_up: set[Endpoint] = field(default_factory=set)
     failures: list[tuple[Endpoint, Failure]] = field(default_factory=list)
+    overtaker: tuple[Endpoint, Answer] | None = None
     fruitless: int = 0
 
 
@@ -302,16 +304,17 @@ class Chain:
         self._standing[endpoint].slow = True
 
     def move(self, endpoint: Endpoint, count: int | None, why: str) -> int:
-        """Let bodies that an endpoint is giving go on elsewhere, all or so many; return how many."""
+        """Let bodies that an endpoint is giving go on elsewhere, all or so many; return how many.
+
+        Each goes on as soon as another endpoint has answered; one that is through before that was not too slow.
+        """
         standing = self._standing[endpoint]
-        bodies = list(standing.bodies)[-count if count else None :]
-        now = asyncio.get_running_loop().time()
-        for body in bodies:
-            # Told once: it may take a while to bring to disk what has come, and a deadline that is over stays as it is.
-            del standing.bodies[body]
-            body.reschedule(now)
-        log.info("%s %s: %d bodies go on elsewhere", endpoint, why, len(bodies))
-        return len(bodies)
+        # Told once: they stay where they are until it has come to that.
+        leaving = [standing.bodies.pop(body) for body in list(standing.bodies)[-count if count else None :]]
+        for leave in leaving:
+            leave()
+        log.info("%s %s: %d bodies go on elsewhere", endpoint, why, len(leaving))
+        return len(leaving)
 
     def preferred(self, capability: Capability) -> list[Endpoint]:
         """Return the endpoint that would be asked first, as things stand; none where there is none."""
@@ -393,26 +396,72 @@ class Chain:
         before = walk.gained()
         waiting = self._order(walk)
         while waiting and (first := await self._race(walk, waiting)):
-            endpoint, answer = first
-            started = self._clock()
-            try:
-                result = await self._use(walk, endpoint, answer)
-            except Failure as failure:
-                waiting.remove(endpoint)
-                self._failed(walk, endpoint, failure, started)
-            else:
-                if walk.told:
-                    self._record(endpoint, walk.subject, "ok", None, started)
-                return result
-            finally:
-                await walk.discard(answer)
+            while first is not None:
+                endpoint, answer = first
+                started = self._clock()
+                try:
+                    result = await self._use(walk, endpoint, answer)
+                except Failure as failure:
+                    self._failed(walk, endpoint, failure, started)
+                    waiting = [one for one in waiting if one != endpoint and self._may_be_asked(walk, one)]
+                    first, walk.overtaker = walk.overtaker, None
+                else:
+                    if walk.told:
+                        self._record(endpoint, walk.subject, "ok", None, started)
+                    return result
+                finally:
+                    await walk.discard(answer)
         walk.fruitless = 0 if walk.gained() > before else walk.fruitless + 1
         raise _LapOver
 
     async def _use(self, walk: Walk[Answer, Result], endpoint: Endpoint, answer: Answer) -> Result:
-        """Take an answer in, unless it is told to go on elsewhere."""
-        async with self._leavable(endpoint):
-            return await walk.use(endpoint, answer)
+        """Take an answer in, to its end or until another endpoint, that it is to go on at, has answered.
+
+        Raises:
+            Failure: It broke off, or goes on elsewhere.
+        """
+        overtaking: list[asyncio.Task[None]] = []
+        over = False
+
+        def leave() -> None:
+            overtaking.append(asyncio.ensure_future(self._overtake(walk, endpoint, end)))
+
+        def end() -> None:
+            if not over:
+                body.reschedule(asyncio.get_running_loop().time())
+
+        try:
+            async with self._leavable(endpoint) as body:
+                self._standing[endpoint].bodies[body] = leave
+                try:
+                    result = await walk.use(endpoint, answer)
+                finally:
+                    over = True
+        except Failure:
+            # Whoever was to take over is not called off now.
+            await asyncio.gather(*overtaking)
+            raise
+        except BaseException:
+            await self._call_off(walk, overtaking)
+            raise
+        await self._call_off(walk, overtaking)
+        return result
+
+    async def _overtake(self, walk: Walk[Answer, Result], endpoint: Endpoint, end: Callable[[], None]) -> None:
+        """Ask the others, and end what this endpoint gives once one of them has answered."""
+        others = [other for other in self._order(walk) if other != endpoint]
+        walk.overtaker = await self._race(walk, others)
+        if walk.overtaker is not None:
+            end()
+
+    async def _call_off(self, walk: Walk[Answer, Result], overtaking: list[asyncio.Task[None]]) -> None:
+        for task in overtaking:
+            task.cancel()
+        await asyncio.gather(*overtaking, return_exceptions=True)
+        if walk.overtaker is not None:
+            _, answer = walk.overtaker
+            walk.overtaker = None
+            await walk.discard(answer)
 
     async def _ask(self, walk: Walk[Answer, Result], endpoint: Endpoint, beat: Beat) -> Answer:
         """Ask for an answer, unless told to go on elsewhere."""
@@ -420,7 +469,7 @@ class Chain:
             return await walk.ask(endpoint, beat)
 
     @asynccontextmanager
-    async def _leavable(self, endpoint: Endpoint) -> AsyncIterator[None]:
+    async def _leavable(self, endpoint: Endpoint) -> AsyncIterator[asyncio.Timeout]:
         """Wait for an endpoint until `move` says to go on elsewhere.
 
         Raises:
@@ -429,9 +478,9 @@ class Chain:
         bodies = self._standing[endpoint].bodies
         try:
             async with asyncio.timeout(None) as body:
-                bodies[body] = None
+                bodies[body] = lambda: body.reschedule(asyncio.get_running_loop().time())
                 try:
-                    yield
+                    yield body
                 finally:
                     bodies.pop(body, None)
         except TimeoutError:
@@ -450,7 +499,12 @@ class Chain:
             while unstarted or runners:
                 if unstarted and all(self._patience_left(*runner) <= 0 for runner in runners.values()):
                     self._note_silence(runners.values())
-                    self._start(walk, unstarted.pop(0), runners)
+                    endpoint = unstarted.pop(0)
+                    if endpoint not in self._order(walk):
+                        # Another walk has learnt meanwhile that it is not to be asked.
+                        waiting.remove(endpoint)
+                        continue
+                    self._start(walk, endpoint, runners)
                 winner = await self._first_answer(walk, waiting, runners, wake=bool(unstarted))
                 if winner is not None:
                     endpoint, beat = runners.pop(winner)

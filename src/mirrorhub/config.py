@@ -20,7 +20,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -136,6 +136,10 @@ class Settings:
         for setting in SETTINGS:
             values[setting.name], sources[setting.name] = setting.find(given, environ, written)
         return cls(**values, patience=cast("Patience", given.get("patience", Patience())), sources=sources)
+
+    def less(self, seconds: float) -> Settings:
+        """Return these settings with so much less time, where time is limited."""
+        return self if self.timeout_s is None else replace(self, timeout_s=max(0.001, self.timeout_s - seconds))
 
     def offline_for(self, hub: HubName) -> bool:
         """Whether calls for repositories of this hub must not touch the network."""

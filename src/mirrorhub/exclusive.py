@@ -35,10 +35,7 @@ async def exclusive(path: Path, limit_s: float) -> AsyncIterator[None]:
         LockTimeoutError: It was held for longer than `limit_s` seconds; the message names the holder.
         OSError: The lock file cannot be made.
     """
-    from filelock import FileLock
-
-    # Not thread-local: taken and let go on the loop's thread, whichever task that is.
-    lock = FileLock(path, thread_local=False)
+    lock = _file_lock(path)
     holder = path.with_name(path.name + ".holder")
     try:
         await _acquire(lock, holder, limit_s)
@@ -55,6 +52,17 @@ async def exclusive(path: Path, limit_s: float) -> AsyncIterator[None]:
         with suppress(OSError):
             holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _file_lock(path: Path) -> BaseFileLock:
+    """Make a lock that is the kernel's, or none: a mere file would outlive the process that made it."""
+    from filelock import FileLock
+
+    # Not thread-local: taken and let go on the loop's thread, whichever task that is.
+    try:
+        return FileLock(path, thread_local=False, fallback_to_soft=False)
+    except TypeError:  # older versions never fall back
+        return FileLock(path, thread_local=False)
 
 
 async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float) -> None:

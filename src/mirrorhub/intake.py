@@ -36,7 +36,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Writer(Protocol):
+class Disk(Protocol):
     """Does something with the disk, away from the loop, one thing after the other."""
 
     def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
@@ -115,7 +115,7 @@ class Intake:
     """
 
     def __init__(
-        self, chain: Chain, pool: PartialPool, entry: FileEntry, progress: FileProgress, write: Writer
+        self, chain: Chain, pool: PartialPool, entry: FileEntry, progress: FileProgress, write: Disk, sync: Disk
     ) -> None:
         self.opened = asyncio.Event()
         self.culprit = ""
@@ -124,6 +124,8 @@ class Intake:
         self._entry = entry
         self._progress = progress
         self._write = write
+        self._sync = sync
+        self._confirming: asyncio.Task[None] | None = None
         self._partial = Partial(Path())
         self._open: list[Piece] = []
         self._whole: Piece | None = None
@@ -156,11 +158,10 @@ class Intake:
         if not self._pool.has_left(self._entry):
             self._partial = self._pool.fresh(self._entry)
             return None
-        if await self._write(self._pool.is_ready, self._entry):
-            place = self._pool.ready_path(self._entry)
-            self._reused = (await self._write(place.stat)).st_size
-            self._progress.update(self._reused)
-            return place
+        if (size := await self._write(self._pool.ready_size, self._entry)) is not None:
+            self._reused = size
+            self._progress.update(size)
+            return self._pool.ready_path(self._entry)
         self._partial = await self._write(self._pool.claim, self._entry)
         self._reused = self._partial.held
         self._progress.update(self._reused)
@@ -238,7 +239,9 @@ class Intake:
             await self._write(self._partial.write, 0, b"", "")  # an empty file is a file, too
         if wrong := await self._wrong_digest():
             await self._doubt(wrong)
+        await self._confirmed()
         place = await self._write(self._pool.put, self._entry, self._partial)
+        self._confirming = None
         self._partial.runs.clear()
         if self._suspect is not None:
             await self._write(self._convict, self._suspect, place)
@@ -247,10 +250,20 @@ class Intake:
     @property
     def holds_anything(self) -> bool:
         """Whether there is something to leave behind, or to clear away."""
-        return bool(self._partial.runs or self._suspect or any(piece.gathered for piece in self._open))
+        gathered = any(piece.gathered for piece in self._open)
+        return bool(self._partial.runs or self._partial.is_open or self._suspect or gathered or self._confirming)
 
-    def release(self) -> None:
-        """Leave what is there for whoever comes next."""
+    async def leave(self) -> None:
+        """Leave what is there for whoever comes next.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        if self._confirming is not None:
+            await asyncio.wait([self._confirming])
+        await self._write(self._release)
+
+    def _release(self) -> None:
         for piece in self._open:
             if piece.gathered:
                 start = piece.at - piece.waiting
@@ -323,8 +336,8 @@ class Intake:
         return piece.at < end or end == 0
 
     async def _align(self, piece: Piece, span: Span, source: str) -> None:
-        """Bring a piece in line with a body for it, which may begin at the file's start, and go on to its end."""
-        if span.start not in (piece.at, 0):
+        """Bring a piece in line with a body for it, which may begin before what is missing, and go on to its end."""
+        if span.start > piece.at:
             raise Failure(Fault.RANGE, f"began at byte {span.start:,} instead of {piece.at:,}")
         if span.end is None:
             piece.end = self._entry.size
@@ -332,7 +345,8 @@ class Intake:
             if self._may_mix:
                 # What is there stays; what comes once more is dropped.
                 await self._flush(piece)
-                piece.start = piece.at = 0
+                piece.at = span.start
+                piece.start = min(piece.start, piece.at)
             else:
                 await self._restart(piece)
         piece.source = source
@@ -376,6 +390,24 @@ class Intake:
     async def _store(self, start: int, data: bytes, giver: str) -> None:
         # Noted on the loop, where it is read; and noted in any case, since it is on disk.
         self._partial.note(await self._write(self._written, start, data, giver, self._partial.front))
+        if self._confirming is None or self._confirming.done():
+            await self._confirmed()
+            if self._partial.unconfirmed:
+                self._confirming = asyncio.ensure_future(self._confirm())
+
+    async def _confirm(self) -> None:
+        """Sync and confirm in a thread of its own; what is written meanwhile waits together for the next sync."""
+        while self._partial.unconfirmed:
+            await self._sync(self._partial.confirm)
+
+    async def _confirmed(self) -> None:
+        """Wait for what is being confirmed.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        if self._confirming is not None:
+            await self._confirming
 
     def _written(self, start: int, data: bytes, giver: str, front: int) -> Run:
         run = self._partial.write(start, data, giver)

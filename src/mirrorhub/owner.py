@@ -1,12 +1,20 @@
-"""Who owns what lies in our folder: a name that says host, process and token, and whether that process still lives."""
+"""Who owns what lies in our folder: a name that says host, process and token, and whether that process still lives.
+
+    {host}_{boot and process namespace}-{pid}x{start}-{token}
+
+A number alone names no process: it is given again after a while, and means another one in each container and after each
+start of the machine. So its start time is part of the name, and a boot, or a container, counts as a host of its own.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import socket
 import stat
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -37,28 +45,46 @@ def is_regular(path: Path) -> bool:
 
 def own_name() -> str:
     """Return a name that nobody else has."""
-    return f"{_host()}-{os.getpid()}-{_TOKEN}{secrets.token_hex(2)}"
+    pid = os.getpid()
+    return f"{_host()}-{pid}x{_own_start(pid)}-{_TOKEN}{secrets.token_hex(2)}"
 
 
 @cache
 def _host() -> str:
-    return "".join(char if char.isalnum() else "_" for char in socket.gethostname())[:60]
+    name = "".join(char if char.isalnum() else "_" for char in socket.gethostname())[:60]
+    return f"{name}_{_machine()}"
+
+
+def _machine() -> str:
+    """Tell this boot of this machine, and this container, from others; on systems that do not say, tell nothing."""
+    told = []
+    with suppress(OSError):
+        told.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+    with suppress(OSError):
+        told.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - it is no path
+    return hashlib.sha256("".join(told).encode()).hexdigest()[:8]
+
+
+@cache
+def _own_start(pid: int) -> str:
+    return _state(pid)[1]
 
 
 def is_alive(owner: str, path: Path) -> bool:
     """Whether the owner of something may still write to it."""
     host, _, rest = owner.partition("-")
-    pid, _, token = rest.partition("-")
+    process, _, token = rest.partition("-")
     if not token:
         return False
     if host != _host():
         return _quiet_for(path) < QUIET_S
+    pid, _, start = process.partition("x")
     if pid == str(os.getpid()):
         return token.startswith(_TOKEN)
-    return pid.isdecimal() and _process_exists(int(pid))
+    return pid.isdecimal() and _process_lives(int(pid), start)
 
 
-def _process_exists(pid: int) -> bool:
+def _process_lives(pid: int, start: str) -> bool:
     if os.name == "nt":
         # os.kill would end the process there.
         return _windows_process_exists(pid)
@@ -67,8 +93,19 @@ def _process_exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True
-    return True
+        pass
+    state, started = _state(pid)
+    # Killed, but nobody has asked yet how it ended: it writes no more.
+    return state not in ("Z", "X") and (not started or started == start)
+
+
+def _state(pid: int) -> tuple[str, str]:
+    """Return a process's state and start time (proc(5)); nothing where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0], fields[19]
+    except (OSError, IndexError, UnicodeDecodeError):
+        return "", ""
 
 
 def _windows_process_exists(pid: int) -> bool:

@@ -5,7 +5,11 @@
     .mirrorhub/ready/{digest}                                  whole and checked
 
 A partial is claimed by renaming its folder to a name of one's own, so it never has two writers; one whose owner is
-dead is adopted the same way. A file gets its place in `ready` by a rename, after its writer is closed.
+dead is adopted the same way, out of another repository's folder, too: the digest says that it is the same file. A file
+gets its place in `ready` by a rename, after its writer is closed.
+
+Of a large file a journal's line is written only once its bytes are synced: it is true after a power loss, too. Small
+ones are not worth a sync each; whoever finds one after an unclean end hashes it.
 """
 
 from __future__ import annotations
@@ -14,31 +18,45 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
-from typing import IO
 
 from mirrorhub.digest import BLOCK, Hasher, file_matches
 from mirrorhub.models import FileEntry
 from mirrorhub.owner import is_alive, is_regular, own_name
 from mirrorhub.spans import Run, front, gaps, with_run
 
+SYNCED = 1 << 20
+"""Bytes from which on a file is synced before anything is said of it."""
+JOURNAL_SYNC_S = 2.0
+"""How old the journal's lines may be when the power fails: the bytes of younger ones are fetched again."""
+
 
 @dataclass(slots=True)
 class Partial:
     """Some bytes of one file, each at its place, and who gave which. Only its owner touches it.
 
+    It may be written to in one thread and confirmed in another.
+
     Attributes:
         folder: Where it lies, under a name that is the owner's.
+        synced: Bytes are synced before the journal names them.
         runs: Which bytes are there, in order, and who gave them.
     """
 
     folder: Path
+    synced: bool = False
     runs: list[Run] = field(default_factory=list)
-    _data: IO[bytes] | None = None
-    _journal: IO[str] | None = None
+    _data: RawIOBase | None = None
+    _journal: RawIOBase | None = None
+    _unconfirmed: list[Run] = field(default_factory=list)
+    _journal_synced_at: float | None = None
+    _files: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def held(self) -> int:
@@ -50,8 +68,18 @@ class Partial:
         """How many bytes are there without a gap, from the file's start on."""
         return front(self.runs)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its files are open."""
+        return self._data is not None
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether bytes were written that the journal does not name yet."""
+        return bool(self._unconfirmed)
+
     def write(self, start: int, data: bytes, giver: str) -> Run:
-        """Write bytes to their place; the journal's line comes after them.
+        """Write bytes to their place; the journal's line comes after them, and after `confirm` where that is needed.
 
         What is returned is not yet among `runs`, so that this may be called in a thread.
 
@@ -60,16 +88,47 @@ class Partial:
         """
         if self._data is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._data = _open_for_update(self.folder / "data")
-            self._journal = (self.folder / "journal").open("a", encoding="utf-8")
-        assert self._journal is not None
+            self._data = _opened(self.folder / "data")
+            self._journal = _opened(self.folder / "journal", os.O_APPEND)
         self._data.seek(start)
-        self._data.write(data)
-        self._data.flush()
+        _write_all(self._data, data)
         run = Run(start, start + len(data), giver)
-        self._journal.write(json.dumps(run) + "\n")
-        self._journal.flush()
+        self._unconfirmed.append(run)
+        if not self.synced:
+            self._note_down(1)
         return run
+
+    def confirm(self) -> None:
+        """Sync what was written so far, then name it in the journal. Bytes may be written meanwhile.
+
+        Raises:
+            OSError: The disk refuses: what was written may not be there.
+        """
+        with self._files:
+            if self._data is None or self._journal is None or not (count := len(self._unconfirmed)):
+                return
+            if self.synced:
+                _sync(self._data)
+            self._note_down(count)
+            if self.synced:
+                self._sync_journal(self._journal)
+
+    def _note_down(self, count: int) -> None:
+        """Name the first of what is unconfirmed in the journal."""
+        assert self._journal is not None
+        lines = "".join(json.dumps(run) + "\n" for run in self._unconfirmed[:count])
+        _write_all(self._journal, lines.encode())
+        del self._unconfirmed[:count]
+
+    def _sync_journal(self, journal: RawIOBase) -> None:
+        now = time.monotonic()
+        if self._journal_synced_at is None:
+            # The names, too: a file that is synced in a folder that is not may be gone.
+            _sync_folder(self.folder)
+            _sync_folder(self.folder.parent)
+        if self._journal_synced_at is None or now - self._journal_synced_at > JOURNAL_SYNC_S:
+            _sync(journal)
+            self._journal_synced_at = now
 
     def note(self, run: Run) -> None:
         """Count bytes that were written."""
@@ -99,28 +158,42 @@ class Partial:
         return aside
 
     def move_to(self, place: Path) -> None:
-        """Close the file and rename it to its place; bytes beyond those that were counted are not part of it."""
+        """Close the file and rename it to its place; bytes beyond those that were counted are not part of it.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        self.confirm()
         self.close()
         os.truncate(self.folder / "data", self.front)
         (self.folder / "data").replace(place)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Close the writers; the bytes stay."""
-        for file in (self._data, self._journal):
-            if file is not None:
-                file.close()
-        self._data = self._journal = None
+        """Close the writers; the bytes stay, and those that were not confirmed are nobody's."""
+        with self._files:
+            for file in (self._data, self._journal):
+                if file is not None:
+                    file.close()
+            self._data = self._journal = self._journal_synced_at = None
+            self._unconfirmed.clear()
 
 
 class PartialPool:
-    """The partials and ready files of one repository."""
+    """The partials and ready files of one repository, and what has been left of the same contents in others."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, others: Iterable[Path] = ()) -> None:
+        """Begin with nothing.
+
+        Args:
+            home: Our own folder in the repository's.
+            others: Our own folders in other repositories'.
+        """
         self.home = home
+        self._others = others
         self._partial = home / "partial"
         self._ready = home / "ready"
-        self._left: set[str] | None = None
+        self._left: dict[str, list[Path]] | None = None
 
     def prepare(self) -> None:
         """Make the folders, and look once what earlier calls have left: of most files they have left nothing.
@@ -130,8 +203,10 @@ class PartialPool:
         """
         self._partial.mkdir(parents=True, exist_ok=True)
         self._ready.mkdir(parents=True, exist_ok=True)
-        names = (path.name for folder in (self._partial, self._ready) for path in folder.iterdir())
-        self._left = {name.partition(".")[0] for name in names}
+        self._left = {}
+        for own in (self.home, *(other for other in self._others if other != self.home)):
+            for path in _left_in(own):
+                self._left.setdefault(path.name.partition(".")[0], []).append(path)
 
     def has_left(self, entry: FileEntry) -> bool:
         """Whether an earlier call may have left something of a file."""
@@ -141,14 +216,42 @@ class PartialPool:
         """Return where a checked file waits."""
         return self._ready / _key(entry)
 
-    def is_ready(self, entry: FileEntry) -> bool:
-        """Whether a checked file waits: hashed again, since whoever left it may have ended uncleanly."""
+    def ready_size(self, entry: FileEntry) -> int | None:
+        """Return the size of a checked file that waits, None if there is none.
+
+        It is hashed again, since whoever left it may have ended uncleanly.
+
+        Raises:
+            OSError: The disk refuses.
+        """
         place = self.ready_path(entry)
-        return entry.digest is not None and is_regular(place) and file_matches(place, entry)
+        if entry.digest is None:
+            return None
+        if (is_regular(place) and file_matches(place, entry)) or self._borrow(entry):
+            # Where locks do nothing, another process may have published it just now.
+            with suppress(FileNotFoundError):
+                return place.stat().st_size
+        return None
+
+    def _borrow(self, entry: FileEntry) -> bool:
+        """Copy a checked file that waits in another repository: its owner may be about to publish it."""
+        for source in (self._left or {}).get(_key(entry), ()):
+            if source.parent.name == "ready" and source.parent != self._ready and is_regular(source):
+                temporary = self._ready / f"{_key(entry)}.{secrets.token_hex(8)}"
+                try:
+                    with suppress(FileNotFoundError):
+                        shutil.copyfile(source, temporary)
+                        if file_matches(temporary, entry):
+                            temporary.replace(self.ready_path(entry))
+                            return True
+                finally:
+                    temporary.unlink(missing_ok=True)
+        return False
 
     def fresh(self, entry: FileEntry) -> Partial:
         """Begin a new partial; nothing is on disk before its first byte."""
-        return Partial(self._partial / f"{_key(entry)}.{own_name()}")
+        synced = entry.size is None or entry.size >= SYNCED
+        return Partial(self._partial / f"{_key(entry)}.{own_name()}", synced)
 
     def claim(self, entry: FileEntry) -> Partial:
         """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
@@ -158,7 +261,11 @@ class PartialPool:
         for orphan in sorted(self._orphans(_key(entry)), key=_data_size, reverse=True):
             with suppress(OSError):
                 orphan.replace(partial.folder)
-                return _opened(partial.folder, entry.size)
+                partial.runs = _journalled(partial.folder, entry.size)
+                if not partial.runs:
+                    # Nothing in it is believed: a folder that is never written to again would stay for ever.
+                    partial.restart()
+                break
         return partial
 
     def put(self, entry: FileEntry, partial: Partial) -> Path:
@@ -168,6 +275,8 @@ class PartialPool:
             OSError: The disk refuses.
         """
         place = self.ready_path(entry)
+        # Where locks do nothing, another process may have cleared the folder away.
+        self._ready.mkdir(exist_ok=True)
         partial.move_to(place)
         return place
 
@@ -180,9 +289,14 @@ class PartialPool:
         place = self.ready_path(entry)
         # Under a name that nobody else has: another process may bring the same content to the same place.
         temporary = f"{place}.{secrets.token_hex(8)}"
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            with os.fdopen(file, "wb", buffering=0) as opened:
+            file = _new_file(temporary)
+        except FileNotFoundError:
+            self._ready.mkdir(exist_ok=True)
+            file = _new_file(temporary)
+        try:
+            # Buffered: a raw write may end early on a full disk, and say so only by its count.
+            with os.fdopen(file, "wb") as opened:
                 opened.write(data)
             os.replace(temporary, place)  # noqa: PTH105 - there may be twenty thousand: Path costs more than the call
         except BaseException:
@@ -191,8 +305,15 @@ class PartialPool:
         return place
 
     def release(self, partial: Partial) -> None:
-        """Leave a partial for whoever comes next."""
-        partial.close()
+        """Leave a partial for whoever comes next.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        try:
+            partial.confirm()
+        finally:
+            partial.close()
         if partial.runs:
             key = partial.folder.name.partition(".")[0]
             with suppress(OSError):
@@ -205,12 +326,16 @@ class PartialPool:
                 folder.rmdir()
 
     def _orphans(self, key: str) -> Iterator[Path]:
+        """Yield what is nobody's: here as it is now, elsewhere as it was when this call began."""
+        elsewhere = [path for path in (self._left or {}).get(key, ()) if path.parent.name == "partial"]
+        here: list[Path] = []
         with suppress(OSError):
-            for folder in self._partial.iterdir():
-                name, _, owner = folder.name.partition(".")
-                sound = all(is_regular(folder / part) for part in ("data", "journal"))
-                if name == key and not folder.is_symlink() and sound and not is_alive(owner, folder):
-                    yield folder
+            here = list(self._partial.iterdir())
+        for folder in [*here, *(path for path in elsewhere if path.parent != self._partial)]:
+            name, _, owner = folder.name.partition(".")
+            sound = all(is_regular(folder / part) for part in ("data", "journal"))
+            if name == key and not folder.is_symlink() and sound and not is_alive(owner, folder):
+                yield folder
 
 
 def _key(entry: FileEntry) -> str:
@@ -226,7 +351,15 @@ def _data_size(folder: Path) -> int:
     return 0
 
 
-def _opened(folder: Path, limit: int) -> Partial:
+def _left_in(own: Path) -> Iterator[Path]:
+    """Yield what lies in a repository's folder of partials, and among its ready files."""
+    for folder in (own / "partial", own / "ready"):
+        with suppress(OSError):
+            if not own.is_symlink() and not folder.is_symlink():
+                yield from folder.iterdir()
+
+
+def _journalled(folder: Path, limit: int) -> list[Run]:
     """Read an adopted partial's journal: bytes that it does not name were never confirmed."""
     runs: list[Run] = []
     with suppress(OSError, UnicodeDecodeError):
@@ -238,7 +371,7 @@ def _opened(folder: Path, limit: int) -> Partial:
             # What another line has named already stays with whom that names.
             for start, end in list(gaps(runs, run.start, run.end)):
                 with_run(runs, Run(start, end, run.giver))
-    return Partial(folder, runs)
+    return runs
 
 
 def _run(line: str) -> Run | None:
@@ -250,5 +383,37 @@ def _run(line: str) -> Run | None:
     return Run(start, end, giver) if (type(start), type(end), type(giver)) == (int, int, str) else None
 
 
-def _open_for_update(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+def _new_file(name: str) -> int:
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+
+
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    """Write all of it: a full disk takes a part first, and says so only by its count.
+
+    Nothing is buffered, so that a file whose disk is full can be closed.
+    """
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def _sync(file: RawIOBase) -> None:
+    # Not on every system; where it is not, the file's times are synced, too.
+    getattr(os, "fdatasync", os.fsync)(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Sync the names in a folder; some systems cannot, and some keep them in order by themselves."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _opened(path: Path, *flags: int) -> RawIOBase:
+    number = os.open(path, sum(flags, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)), 0o666)
+    return os.fdopen(number, "r+b", buffering=0)

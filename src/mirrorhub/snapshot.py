@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +20,11 @@ from mirrorhub.errors import (
     RepoNotFoundError,
     ResolutionError,
     RevisionNotFoundError,
+    StoreError,
     TransferError,
 )
 from mirrorhub.exclusive import exclusive
+from mirrorhub.faults import Fault
 from mirrorhub.health import QUIET_S, Health
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
@@ -35,12 +39,18 @@ from mirrorhub.resolver import resolve
 from mirrorhub.revival import see_who_lives_again
 from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
-from mirrorhub.stores.notes import held_files, merged, stamp_of
-from mirrorhub.stores.publish import finish_interrupted
-from mirrorhub.stores.registry import Store, store_for
+from mirrorhub.stores.notes import Stamp, held_files, merged, stamp_of
+from mirrorhub.stores.publish import Vanished, finish_interrupted
+from mirrorhub.stores.registry import Store, own_folders, store_for
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
+_OTHERWISE_LISTED = frozenset(
+    fault.name for fault in (Fault.NO_FILE, Fault.SHORT_BODY, Fault.LONG_BODY, Fault.RANGE, Fault.WRONG_DIGEST)
+)
+"""What is said of a file that is not as it was listed."""
+RACES = 5
+"""How often another process may be faster where locks do nothing."""
 
 
 async def fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
@@ -49,6 +59,19 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
     Raises:
         MirrorHubError: It could not be brought; nothing half-done is visible.
     """
+    began = time.monotonic()
+    try:
+        return await _fetch(request, settings, client)
+    except _Moved:
+        log.info("%s: the branch has moved while its files came; once more", request.repo)
+    settings = settings.less(time.monotonic() - began)
+    try:
+        return await _fetch(request, settings, client)
+    except _Moved as moved:
+        raise moved.error from None
+
+
+async def _fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
     store = store_for(request.repo, settings, request.local_dir)
     async with _asking(request, settings, client) as (chain, lanes, watch):
         try:
@@ -59,11 +82,12 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         if snapshot := await _complete(request, store, manifest, chain):
             return replace(snapshot, seconds=watch.seconds)
         async with watch.part("transfer", TransferError), _held(store, settings):
-            pool = PartialPool(store.home / OWN_FOLDER)
-            plan = await _plan(request, store, manifest, pool)
-            fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
-            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
-        snapshot = _snapshot(store, manifest, plan, fetched, chain)
+            try:
+                snapshot = await _bring(request, settings, store, manifest, chain, lanes)
+            except TransferError as error:
+                if await _has_moved(request, settings, client, manifest, error):
+                    raise _Moved(error) from None
+                raise
         return replace(snapshot, lanes=lanes.reports(), seconds=watch.seconds)
 
 
@@ -75,6 +99,26 @@ async def look_up(request: SnapshotRequest, settings: Settings, client: Client) 
     """
     async with _asking(request, settings, client) as (chain, lanes, watch), watch.part("resolve", ResolutionError):
         return await resolve(request, settings, chain, lanes)
+
+
+class _Moved(Exception):  # noqa: N818 - a signal: the call begins once more
+    """A branch has moved between its listing and the bodies of its files."""
+
+    def __init__(self, error: TransferError) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def _has_moved(
+    request: SnapshotRequest, settings: Settings, client: Client, manifest: Manifest, error: TransferError
+) -> bool:
+    """Whether something else is listed by now for a file that no endpoint gave as it was listed."""
+    if error.file is None or not any(attempt.fault in _OTHERWISE_LISTED for attempt in error.attempts):
+        return False
+    try:
+        return (await look_up(request, settings, client)).entry(error.file) != manifest.entry(error.file)
+    except ResolutionError:
+        return False
 
 
 @contextlib.asynccontextmanager
@@ -119,6 +163,23 @@ def _held(store: Store, settings: Settings) -> contextlib.AbstractAsyncContextMa
     return exclusive(own / "lock", settings.patience.lock_s)
 
 
+async def _bring(
+    request: SnapshotRequest, settings: Settings, store: Store, manifest: Manifest, chain: Chain, lanes: Lanes
+) -> Snapshot:
+    """Fetch what is missing and publish it; again, if another process that no lock kept away was faster."""
+    pool = PartialPool(store.home / OWN_FOLDER, own_folders(settings))
+    for _ in range(RACES):
+        plan = await _plan(request, store, manifest, pool)
+        fetched = await _transfer(request, plan, chain, lanes, pool, manifest)
+        try:
+            await uninterrupted(asyncio.to_thread(_publish, store, manifest, plan, fetched))
+        except Vanished as vanished:
+            log.info("%s: another process has published what was here: %s", store.home, vanished)
+        else:
+            return _snapshot(store, manifest, plan, fetched, chain)
+    raise StoreError(errno.EBUSY, f"{store.home}: other processes change it, and locks do nothing there; try again")
+
+
 async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest, pool: PartialPool) -> Plan:
     """Compare the manifest with the disk, after finishing what an ended process had begun."""
     with disk_errors(store.home):
@@ -158,9 +219,16 @@ def _publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str,
     with disk_errors(store.home):
         # Of the checked files themselves, which keep their times: whatever else gets to a path is not certified.
         folder = store.place(manifest)
-        stamps = {entry.path: stamp_of(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
+        stamps = {entry.path: _stamp(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
         store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
         PartialPool(store.home / OWN_FOLDER).clear()
+
+
+def _stamp(place: Path) -> Stamp:
+    try:
+        return stamp_of(place)
+    except FileNotFoundError:
+        raise Vanished(place) from None
 
 
 def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], chain: Chain) -> Snapshot:

@@ -24,6 +24,7 @@ from mirrorhub.partials import PartialPool
 from mirrorhub.plan import Plan
 from mirrorhub.progress import FileProgress, Progress
 from mirrorhub.spans import PIECE, Span
+from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.stores.disk import disk_errors
 
 P = ParamSpec("P")
@@ -52,6 +53,8 @@ class Transfer:
         self._budget = Budget(lanes.streams, lanes.room)
         # One thread writes: the disk never holds up the loop, and nothing is written and hashed at a time.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="mirrorhub-write")
+        # Another one syncs, which may take long: it holds up neither.
+        self._syncer = ThreadPoolExecutor(1, thread_name_prefix="mirrorhub-sync")
 
     async def run(self, plan: Plan, progress: Progress, at_once: int) -> Mapping[str, Fetched]:
         """Fetch everything the plan says; return it by path.
@@ -84,20 +87,21 @@ class Transfer:
         finally:
             watching.cancel()
             self._writer.shutdown(wait=True)
+            self._syncer.shutdown(wait=True)
         return fetched
 
     def _left(self, plan: Plan) -> int:
         return plan.size - self._chain.total_received
 
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
-        intake = Intake(self._chain, self._pool, entry, progress, self._write)
+        intake = Intake(self._chain, self._pool, entry, progress, self._write, self._sync)
         with disk_errors(self._pool.home):
             try:
                 place = await intake.begin() or await self._bring(entry, intake)
             finally:
                 if intake.holds_anything:
-                    # Shielded: a cancelled call, too, leaves its bytes for the next one.
-                    await asyncio.shield(self._write(intake.release))
+                    # A cancelled call, too, leaves its bytes for the next one.
+                    await uninterrupted(intake.leave())
         progress.end()
         return Fetched(place, intake.report())
 
@@ -124,17 +128,25 @@ class Transfer:
             return await self._walk(entry, intake, whole, use, wrong)
 
     async def _bring_pieces(self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._begin_pieces(entry, intake, wrong, group)
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+
+    async def _begin_pieces(
+        self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]], group: asyncio.TaskGroup
+    ) -> None:
         begun = 0
-        async with asyncio.TaskGroup() as group:
+        await self._budget.enter(length := self._lanes.piece)
+        while (piece := intake.next_piece(length)) is not None:
+            task = group.create_task(self._bring_piece(entry, intake, piece, length, wrong))
+            begun += 1
+            if begun >= self._lanes.blind_pieces:
+                # The first answer shows whether pieces are to be had here at all.
+                await _either(task, intake.opened)
             await self._budget.enter(length := self._lanes.piece)
-            while (piece := intake.next_piece(length)) is not None:
-                task = group.create_task(self._bring_piece(entry, intake, piece, length, wrong))
-                begun += 1
-                if begun >= self._lanes.blind_pieces:
-                    # The first answer shows whether pieces are to be had here at all.
-                    await _either(task, intake.opened)
-                await self._budget.enter(length := self._lanes.piece)
-            self._budget.leave(length)
+        self._budget.leave(length)
 
     async def _bring_piece(
         self, entry: FileEntry, intake: Intake, piece: Piece, room: int, wrong: Sequence[tuple[Endpoint, Failure]]
@@ -184,6 +196,9 @@ class Transfer:
 
     async def _write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, bind(work, *args, **kwargs))
+
+    async def _sync(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._syncer, bind(work, *args, **kwargs))
 
 
 async def _close(body: Body) -> None:

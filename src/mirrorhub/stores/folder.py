@@ -35,7 +35,7 @@ class FolderStore:
 
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
         """Bring checked files to their paths, and write the note."""
-        gone = left_over(self.home, self.note(manifest), manifest)
+        gone = left_over(self.home, self.note(manifest), note)
         publish(self.home, Publication(self.home, places, gone, note, _CURRENT))
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:

@@ -14,7 +14,8 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.config import Settings
@@ -22,7 +23,7 @@ from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, write_whole
-from mirrorhub.stores.publish import Publication, publish
+from mirrorhub.stores.publish import Publication, Vanished, publish
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -54,7 +55,10 @@ class HuggingFaceStore:
             placed = self._links(self._to_blobs(manifest, places))
         else:
             placed = {path: self._own_copy(place) for path, place in places.items()}
-        publish(self.home, Publication(target, placed, (), note, commit))
+        try:
+            publish(self.home, Publication(target, placed, (), note, commit))
+        finally:
+            self._clear_links(placed.values())
         if manifest.revision != commit:
             ref = self.home / "refs" / manifest.revision
             ref.parent.mkdir(parents=True, exist_ok=True)
@@ -102,8 +106,12 @@ class HuggingFaceStore:
         for path, place in places.items():
             digest = digests.get(path)
             blobs[path] = folder / (digest.value if digest else f"unknown-{secrets.token_hex(16)}")
-            if place.exists():
+            try:
                 place.replace(blobs[path])
+            except FileNotFoundError:
+                # Of several files with one content the first has moved it; or another process has.
+                if not blobs[path].is_file():
+                    raise Vanished(place) from None
         return blobs
 
     def _links(self, blobs: Mapping[str, Path]) -> dict[str, Path]:
@@ -117,6 +125,15 @@ class HuggingFaceStore:
             link.symlink_to(f"{up}blobs/{blob.name}")
             links[path] = link
         return links
+
+    def _clear_links(self, placed: Iterable[Path]) -> None:
+        """Leave no link behind that did not get to its place, nor the folder where they waited."""
+        waiting = self.home / OWN_FOLDER / "links"
+        with suppress(OSError):
+            for link in placed:
+                if link.parent == waiting:
+                    link.unlink(missing_ok=True)
+            waiting.rmdir()
 
     def _links_work(self) -> bool:
         """Whether this file system, and this user, can make links; HF_HUB_DISABLE_SYMLINKS says no for both."""

@@ -46,7 +46,7 @@ class ModelScopeStore:
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
         """Bring checked files to their paths, and write the note."""
         target = self.place(manifest)
-        gone = left_over(target, self.note(manifest), manifest)
+        gone = left_over(target, self.note(manifest), note)
         publish(self.home, Publication(target, places, gone, note, manifest.revision))
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:

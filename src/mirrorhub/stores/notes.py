@@ -122,19 +122,21 @@ def merged(old: Note | None, manifest: Manifest, held: Mapping[str, Stamp], repo
     return Note(manifest, stamps, origins)
 
 
-def left_over(folder: Path, old: Note | None, manifest: Manifest) -> tuple[str, ...]:
+def left_over(folder: Path, old: Note | None, new: Note) -> tuple[str, ...]:
     """Return the files that an earlier manifest brought and this one does not: they would mix two manifests.
 
-    A file that somebody has changed since is theirs, and stays.
+    A file that somebody has changed since is theirs, and stays; so does one that was compared with the new manifest,
+    which may know it by another digest than the old one did, or by the first that anybody told.
     """
     if old is None:
         return ()
-    current = {entry.path: entry.digest for entry in manifest.files}
+    current = {entry.path: entry.digest for entry in new.manifest.files}
     return tuple(
         entry.path
         for entry in old.manifest.files
         if (entry.path not in current or current[entry.path] != entry.digest)
         and entry.path in old.stamps
+        and entry.path not in new.stamps
         and old.stamps[entry.path] == _stamp_or_none(folder / entry.path)
     )
 

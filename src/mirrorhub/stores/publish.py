@@ -1,7 +1,10 @@
 """Bring checked files to where everybody sees them, so that nobody sees half a file or half a new directory.
 
 A directory that is not there yet appears by one rename. One that is there is changed file by file, deletions last. What
-is to be done is written down first; whoever holds the repository next finishes what an ended process began.
+is to be done is written down first; whoever holds the repository next finishes what another began and could not end.
+
+None of it needs the lock: where two publish at a time, because locks do nothing there, either finds its files gone, and
+looks again what is missing.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -46,6 +50,10 @@ class Publication:
     name: str
 
 
+class Vanished(Exception):  # noqa: N818 - nothing is wrong: it is to be looked again what is missing
+    """A checked file is not where it waited: another process, which no lock kept away, has published it."""
+
+
 def publish(home: Path, publication: Publication) -> None:
     """Move files to their paths, and write the note.
 
@@ -54,20 +62,43 @@ def publish(home: Path, publication: Publication) -> None:
         publication: What is to be done.
 
     Raises:
+        Vanished: Another process was faster.
         StoreError: A symlink or a folder stands where it must not.
-        OSError: The disk refuses; the next call goes on.
+        OSError: The disk refuses; the next call goes on where this one ended.
     """
     # What is replaced is not left over.
     gone = set(publication.deletes) - set(publication.places)
     publication = replace(publication, deletes=tuple(sorted(gone)))
     own, owner = home / OWN_FOLDER, own_name()
-    journal, staging = own / f"{_JOURNAL}{owner}.json", own / f"{_STAGING}{owner}"
-    write_whole(journal, _encoded(publication), private=True)
+    write_whole(_journal(own, owner), _encoded(publication), private=True)
     try:
-        _carry_out(home, publication, staging)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        journal.unlink(missing_ok=True)
+        _carry_out(home, publication, own / f"{_STAGING}{owner}")
+    except (StoreError, Vanished):
+        # It would end the same way next time.
+        _drop(own, owner)
+        raise
+    except BaseException:
+        _leave(own, owner)
+        raise
+    _drop(own, owner)
+
+
+def _journal(own: Path, owner: str) -> Path:
+    return own / f"{_JOURNAL}{owner}.json"
+
+
+def _drop(own: Path, owner: str) -> None:
+    shutil.rmtree(own / f"{_STAGING}{owner}", ignore_errors=True)
+    _journal(own, owner).unlink(missing_ok=True)
+
+
+def _leave(own: Path, owner: str) -> None:
+    """Let the next call finish it, in this process, too: under a name that is no living owner's."""
+    nobody = f"free-{secrets.token_hex(8)}"
+    with suppress(OSError):
+        if (own / f"{_STAGING}{owner}").exists():
+            (own / f"{_STAGING}{owner}").replace(own / f"{_STAGING}{nobody}")
+        _journal(own, owner).replace(_journal(own, nobody))
 
 
 def finish_interrupted(home: Path) -> None:
@@ -80,15 +111,13 @@ def finish_interrupted(home: Path) -> None:
         owner = path.stem.removeprefix(_JOURNAL)
         if is_alive(owner, path):
             continue
-        staging = own / f"{_STAGING}{owner}"
         try:
             publication = _decoded(home, read_regular(path))
             if publication is not None:
-                _finish(home, publication, staging)
-        except (StoreError, OSError) as error:
-            log.info("%s: what an ended process had begun to publish is dropped: %s", home, error)
-        shutil.rmtree(staging, ignore_errors=True)
-        path.unlink(missing_ok=True)
+                _finish(home, publication, own / f"{_STAGING}{owner}")
+        except (Vanished, OSError) as error:
+            log.info("%s: what another call had begun to publish is dropped: %s", home, error)
+        _drop(own, owner)
 
 
 def _finish(home: Path, publication: Publication, staging: Path) -> None:
@@ -152,14 +181,25 @@ def _carry_out(home: Path, publication: Publication, staging: Path) -> None:
             _delete(target, path)
         _place_all(target, places)
     else:
-        # What an ended process had staged stays: its files are right, and nobody else's.
+        # What another call had staged stays: its files are right, and nobody else's.
         staging.mkdir(parents=True, exist_ok=True)
         _place_all(staging, places)
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging.replace(target)
+        _appear(staging, target)
     for path in sorted(gone):
         _delete(target, path)
     NoteBook(home).write(publication.name, publication.note)
+
+
+def _appear(staging: Path, target: Path) -> None:
+    """Let a directory appear, whole; into one that has appeared meanwhile its files go one by one."""
+    try:
+        staging.replace(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) and not (os.name == "nt" and target.is_dir()):
+            raise
+        staged = (path for path in staging.rglob("*") if not path.is_dir() or path.is_symlink())
+        _place_all(target, {path.relative_to(staging).as_posix(): path for path in staged})
 
 
 def _in_the_way(gone: Iterable[str], places: Iterable[str]) -> set[str]:
@@ -176,10 +216,15 @@ def _place_all(folder: Path, places: Mapping[str, Path]) -> None:
         _make_parents(folder, path)
         if goal.is_dir() and not goal.is_symlink():
             raise StoreError(errno.EISDIR, f"{goal}: a folder stands where a file belongs; remove it")
-        if last[place] == path:
-            place.replace(goal)
-        else:
-            _copy(place, goal)
+        try:
+            if last[place] == path:
+                place.replace(goal)
+            else:
+                _copy(place, goal)
+        except FileNotFoundError:
+            if _exists(place):
+                raise
+            raise Vanished(place) from None
 
 
 def _make_parents(folder: Path, path: str) -> None:

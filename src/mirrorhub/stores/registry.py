@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 from mirrorhub.config import Settings
-from mirrorhub.models import FileEntry, HubName, Manifest, Repo
+from mirrorhub.models import FileEntry, HubName, Manifest, Repo, RepoType
+from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.folder import FolderStore
 from mirrorhub.stores.huggingface import HuggingFaceStore
 from mirrorhub.stores.modelscope import ModelScopeStore
@@ -62,3 +64,14 @@ STORES: dict[HubName, Callable[[Repo, Settings], Store]] = {
 def store_for(repo: Repo, settings: Settings, local_dir: Path | None) -> Store:
     """Return the store of a repository, or of a plain folder."""
     return FolderStore(repo, local_dir) if local_dir else STORES[repo.hub](repo, settings)
+
+
+def own_folders(settings: Settings) -> Iterator[Path]:
+    """Yield our own folder in every repository of both caches, there or not."""
+    types: tuple[RepoType, ...] = get_args(RepoType)
+    kinds = {f"{name}s" for name in types}
+    for parent in (*(settings.modelscope_cache / kind for kind in sorted(kinds)), settings.huggingface_cache):
+        with suppress(OSError):
+            for home in parent.iterdir():
+                if parent != settings.huggingface_cache or home.name.partition("--")[0] in kinds:
+                    yield home / OWN_FOLDER

@@ -1,0 +1,1 @@
+"""What a call survives, counted over many: kills, company, time."""

@@ -1,0 +1,1 @@
+"""Schedules of faults, drawn at random, and what must hold under each of them."""

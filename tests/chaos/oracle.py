@@ -1,0 +1,274 @@
+"""What must come of a call, from its schedule alone. Pure: nothing is run here.
+
+An endpoint serves a subject (the listing, or a file's body) surely, after some failures that heal, unsurely, or never.
+A call MUST succeed where somebody serves the listing and each file surely or after failures that heal; it MUST FAIL
+where nobody ever serves one of them; EITHER is what is left:
+
+  - an endpoint that once gave what is final for a walk or for the call (a login page, wrong bytes) and might do better
+    if it were asked again, which the chain's table rules out;
+  - one that gives part of a body each time, or crawls: whether that ends within the limit is a matter of seconds;
+  - silence at the only endpoint: it ends the call, as does any silence that is longer than what is allowed;
+  - a listing without digests: then the bytes may come from nobody but who gave it;
+  - a call that is allowed less time than anything may take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from tests.chaos.schedule import LIMIT_S, Call, File, Host
+from tests.fakehub import faults as f
+from tests.fakehub.messages import Kind
+from tests.fakehub.repo import HubName
+from tests.fakehub.rules import ConnectionFault, Fault, Rule
+
+PIECE = 1 << 20
+LAPS, STALL_S, CONNECT_LIMIT_S, SILENCE_S = 6, 0.5, 0.6, 2.5
+HEALING = LAPS - 2
+"""Failures at an endpoint after which it is still asked once more, with one lap to spare."""
+SILENT_S = SILENCE_S - 1.0
+CRAWL_S = 1.0
+PARKED_S = 1.0
+
+
+class Effect(Enum):
+    """What a fault does to whoever asks, each time that it strikes."""
+
+    HARMLESS = "the right answer comes all the same"
+    AGAIN = "a failure, asked again later"
+    HANG = "silence, asked again later"
+    PARTLY = "some of it comes, and may be enough in the end"
+    NEXT = "a failure, not asked for this again"
+    OUT = "a failure, not asked for anything again"
+    UNSURE_OUT = "perhaps that, perhaps the right answer"
+    CRAWL = "comes, and slowly"
+
+
+class Service(IntEnum):
+    """How surely an endpoint serves a subject."""
+
+    NEVER = 0
+    UNSURE = 1
+    HEALS = 2
+    SURE = 3
+
+
+class Verdict(Enum):
+    """What must come of a call."""
+
+    SUCCESS = "must succeed"
+    FAILURE = "must fail"
+    EITHER = "either"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is asked for: the kinds of its requests, and its size in bytes, of a file also the path."""
+
+    kinds: frozenset[Kind]
+    size: int
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is on disk before a call, as far as it is known.
+
+    Attributes:
+        stale: A whole snapshot, which will do where nobody says what there is now.
+        missing: The files that surely have to be fetched.
+        doubtful: The files that may have to be.
+    """
+
+    stale: bool
+    missing: tuple[File, ...]
+    doubtful: tuple[File, ...] = ()
+
+
+def verdict(hub: HubName, hosts: Sequence[Host], call: Call, before: Before, files: Sequence[File]) -> Verdict:
+    """Say what must come of a call for a repository of these files."""
+    listings = [_listing(hub, host, len(files)) for host in hosts]
+    bodies = [_body(file) for file in files]
+    rules = [_harmful(given, [listing, *bodies]) for given, listing in zip(call.rules, listings, strict=True)]
+    listing = _best(service(own, listings[number], alone=_is_alone(number, rules)) for number, own in enumerate(rules))
+    outcome = _of_listing(listing, call, before)
+    if listing is not Service.NEVER:
+        outcome = _of_both(outcome, _of_bodies(rules, before))
+    return Verdict.EITHER if outcome is Verdict.SUCCESS and call.limit_s < LIMIT_S else outcome
+
+
+def _harmful(rules: Iterable[Rule], subjects: Iterable[Subject]) -> list[Rule]:
+    """Leave out what harms nothing that could be asked for; a listing without digests is no harm in itself."""
+    every = list(subjects)
+    return [
+        rule
+        for rule in rules
+        if isinstance(rule.fault, f.NoDigests)
+        or any(_touches(rule, one) and effect(rule.fault, one) is not Effect.HARMLESS for one in every)
+    ]
+
+
+def _of_listing(listing: Service, call: Call, before: Before) -> Verdict:
+    if listing >= Service.HEALS:
+        return Verdict.SUCCESS
+    if listing is Service.UNSURE:
+        return Verdict.EITHER
+    if not before.stale:
+        return Verdict.FAILURE
+    # Where access is denied, what is on disk is not given out as if nothing were.
+    every = (rule for rules in call.rules for rule in rules)
+    denied = any(isinstance(rule.fault, f.Status) and rule.fault.status in (401, 403) for rule in every)
+    return Verdict.EITHER if denied else Verdict.SUCCESS
+
+
+def _of_bodies(rules: Sequence[Sequence[Rule]], before: Before) -> Verdict:
+    bare = [own for own in rules if any(isinstance(rule.fault, f.NoDigests) for rule in own)]
+    if any(_fetched(rules, file) is Service.NEVER for file in _distinct(before.missing)):
+        return Verdict.FAILURE
+    every = [*before.missing, *before.doubtful]
+    served = [_fetched(rules, file) for file in (every if bare else _distinct(every))]
+    # Whoever lists without digests has to bring every file itself.
+    served += [service(own, _body(file), alone=True) for own in bare for file in every]
+    return Verdict.SUCCESS if all(one >= Service.HEALS for one in served) else Verdict.EITHER
+
+
+def _of_both(one: Verdict, other: Verdict) -> Verdict:
+    if Verdict.FAILURE in (one, other):
+        return Verdict.FAILURE
+    return Verdict.EITHER if Verdict.EITHER in (one, other) else Verdict.SUCCESS
+
+
+def _fetched(rules: Sequence[Sequence[Rule]], file: File) -> Service:
+    return _best(service(own, _body(file), alone=_is_alone(number, rules)) for number, own in enumerate(rules))
+
+
+def _listing(hub: HubName, host: Host, count: int) -> Subject:
+    kinds: frozenset[Kind] = frozenset({"listing"})
+    if hub == "huggingface":
+        kinds = frozenset({"revision"} if host.blobs else {"revision", "listing"})
+    return Subject(kinds, 500 + 300 * count)
+
+
+def _body(file: File) -> Subject:
+    return Subject(frozenset({"body"}), file.size, file.path)
+
+
+def _is_alone(number: int, rules: Sequence[Sequence[Rule]]) -> bool:
+    """Whether nobody else might be left to ask."""
+    return all(_may_go_out(own) for at, own in enumerate(rules) if at != number)
+
+
+def _distinct(files: Iterable[File]) -> list[File]:
+    """Of several files with one content the first is fetched."""
+    first: dict[tuple[str, int], File] = {}
+    for file in sorted(files, key=lambda file: file.path):
+        first.setdefault((file.content if file.size else "", file.size), file)
+    return list(first.values())
+
+
+def service(rules: Sequence[Rule], subject: Subject, *, alone: bool) -> Service:
+    """Say how surely an endpoint serves a subject."""
+    struck = [(rule, effect(rule.fault, subject)) for rule in rules if _touches(rule, subject)]
+    harmful = [(rule, what) for rule, what in struck if what is not Effect.HARMLESS]
+    if any(_denies(rule, what) for rule, what in harmful):
+        return Service.NEVER
+    if any(what not in (Effect.AGAIN, Effect.HANG) or rule.times is None for rule, what in harmful):
+        return Service.UNSURE
+    if _may_go_out(rules) or any(_breaks_all(rule) and rule.times is None for rule in rules):
+        return Service.UNSURE
+    if not all(_heals(rule.fault) for rule, _ in harmful) or _silence_s(harmful, alone=alone) > SILENT_S:
+        return Service.UNSURE
+    failures = sum(rule.times or 0 for rule in rules)
+    if failures > HEALING:
+        return Service.UNSURE
+    return Service.HEALS if harmful or failures else Service.SURE
+
+
+def _denies(rule: Rule, what: Effect) -> bool:
+    certain = (Effect.AGAIN, Effect.HANG, Effect.NEXT, Effect.OUT)
+    return rule.times is None and rule.after == 0 and what in certain
+
+
+def _heals(fault: Fault) -> bool:
+    return not (isinstance(fault, f.Status) and float(fault.retry_after or 0) > PARKED_S)
+
+
+def _silence_s(harmful: Iterable[tuple[Rule, Effect]], *, alone: bool) -> float:
+    """How long an endpoint that heals may be silent in all."""
+    read_s = SILENCE_S if alone else STALL_S
+    hangs = [rule for rule, what in harmful if what is Effect.HANG]
+    return sum(
+        (rule.times or 0) * (CONNECT_LIMIT_S if isinstance(rule.fault, ConnectionFault) else read_s) for rule in hangs
+    )
+
+
+def _touches(rule: Rule, subject: Subject) -> bool:
+    if isinstance(rule.fault, ConnectionFault):
+        return True
+    if rule.match is None:
+        return bool(rule.fault.kinds & subject.kinds)
+    if rule.match in ("listing", "revision", "body"):
+        return rule.match in subject.kinds
+    return bool(rule.fault.kinds & subject.kinds) and rule.match == subject.path
+
+
+def _may_go_out(rules: Iterable[Rule]) -> bool:
+    outs = f.BadListing | f.HugeListing | f.Alter | f.OverLong | f.EndlessBody
+    return any(isinstance(rule.fault, outs) for rule in rules)
+
+
+def _breaks_all(rule: Rule) -> bool:
+    """Whether a fault ends a connection with all that is under way on it."""
+    return isinstance(rule.fault, f.Reset | f.Close | f.GoAway | f.RefuseConnection | f.HangOnAccept)
+
+
+def effect(fault: Fault, subject: Subject) -> Effect:
+    """Say what a fault does to a subject's request that it strikes."""
+    match fault:
+        case f.NoConnect() | f.HangOnAccept() | f.HangBeforeAnswer():
+            return Effect.HANG
+        case f.RefuseConnection():
+            return Effect.AGAIN
+        case f.Status(status=status):
+            return Effect.AGAIN if status >= 500 or status in (408, 425, 429) else Effect.NEXT
+        case f.Html() | f.NotJson() | f.RedirectLoop() | f.RedirectDowngrade() | f.GzipBody():
+            return Effect.NEXT
+        case f.BadListing() | f.HugeListing():
+            return Effect.OUT
+        case f.Drip(bytes_per_s=rate):
+            return Effect.CRAWL if subject.size / rate > CRAWL_S else Effect.HARMLESS
+        case f.HangInBody(after_bytes=after):
+            return _broken_off(after, subject, Effect.HANG)
+        case f.Reset(after_bytes=after) | f.RstStream(after_bytes=after) | f.Close(after_bytes=after):
+            return _broken_off(after or 0, subject, Effect.AGAIN)
+        case f.GoAway(after_bytes=after):
+            return Effect.PARTLY if fault.graceful else _broken_off(after or 0, subject, Effect.AGAIN)
+        case f.Alter() | f.Truncate() | f.OverLong() | f.EndlessBody():
+            return _of_wrong_bytes(fault, subject)
+        case _:
+            return Effect.HARMLESS
+
+
+def _broken_off(after: int, subject: Subject, what: Effect) -> Effect:
+    if after > subject.size:
+        return Effect.HARMLESS
+    return Effect.PARTLY if after else what
+
+
+def _of_wrong_bytes(fault: Fault, subject: Subject) -> Effect:
+    match fault:
+        case f.Alter(offset=offset):
+            return Effect.OUT if offset < subject.size else Effect.HARMLESS
+        case f.Truncate(to=to):
+            if subject.size == 0 or (to is not None and to >= subject.size):
+                return Effect.HARMLESS
+            return Effect.PARTLY if to else Effect.AGAIN
+        case f.OverLong(honest=True) if subject.size <= PIECE:
+            return Effect.OUT
+    return Effect.UNSURE_OUT
+
+
+def _best(services: Iterable[Service]) -> Service:
+    return max(services, default=Service.NEVER)

@@ -1,0 +1,85 @@
+"""Under any mix of faults the call ends with the right bytes or a documented error, and nothing wrong is ever seen.
+
+A selection of schedules that takes about a minute. `python -m benchmarks.chaos` runs as many as one likes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.drawing import drawn
+from tests.chaos.oracle import Before, Verdict, verdict
+from tests.chaos.run import run
+from tests.chaos.schedule import Call, Damage, File, Host, Schedule, replayed
+from tests.fakehub import faults as f
+from tests.fakehub.rules import Rule
+
+SELECTED = range(120)
+FILE = File("a.bin", 1000, "a")
+OTHER = File("b.txt", 10, "b")
+FILES = (FILE, OTHER)
+
+
+@pytest.mark.parametrize("number", SELECTED)
+def test_a_schedule(number: int, tmp_path: Path) -> None:
+    """Right bytes or a documented error, in time, success where it is possible, and nothing left behind."""
+    schedule = drawn(number)
+    assert run(schedule, tmp_path).problems == [], schedule
+
+
+def test_a_schedule_is_its_repr() -> None:
+    """What is printed of a schedule that failed makes it again."""
+    call = Call(((Rule(f.Status(500, 1), "a.bin", 2, 1),),), (FILE,), (Damage("flip", 3),), 0.5)
+    schedule = Schedule("huggingface", "httpx", (FILE, OTHER), (Host(pulls=True, http=("http/1.1",)),), (call,))
+    assert schedule == replayed(repr(schedule))
+
+
+SUCCESS, FAILURE, EITHER = Verdict.SUCCESS, Verdict.FAILURE, Verdict.EITHER
+REFUSES, BROKEN, HANGS = (Rule(f.RefuseConnection()),), (Rule(f.Status(500)),), (Rule(f.HangBeforeAnswer(), "body"),)
+
+# What is wrong at each endpoint; what must come of the first call.
+TABLE = [
+    ("nothing", [()], SUCCESS),
+    ("one of two refuses", [REFUSES, ()], SUCCESS),
+    ("both refuse", [REFUSES, REFUSES], FAILURE),
+    ("one lists, the other gives", [HANGS, (Rule(f.Status(500), "listing"),)], SUCCESS),
+    ("nobody gives", [HANGS, HANGS], FAILURE),
+    ("one file only is refused", [(Rule(f.Status(500), "a.bin"),)], FAILURE),
+    ("heals", [(Rule(f.Status(503, 1), None, 2), Rule(f.Reset(), "body", 2))], SUCCESS),
+    ("heals too late", [(Rule(f.Status(503), None, 5),)], EITHER),
+    ("parked for too long", [(Rule(f.Status(429, 30), None, 1),)], EITHER),
+    ("a login page once", [(Rule(f.Html(), "listing", 1),)], EITHER),
+    ("wrong bytes once", [(Rule(f.Alter(), None, 1),)], EITHER),
+    ("wrong bytes always", [(Rule(f.Alter()),)], FAILURE),
+    ("wrong bytes beyond the end", [(Rule(f.Alter(1000)),)], SUCCESS),
+    ("wrong bytes at one of two", [(Rule(f.Alter()),), ()], SUCCESS),
+    ("wrong bytes once at the only one that works", [(Rule(f.Alter(), None, 1),), BROKEN], EITHER),
+    ("silent once, and alone", [(Rule(f.HangBeforeAnswer(), "body", 1),)], EITHER),
+    ("silent once, with another", [(Rule(f.HangBeforeAnswer(), "body", 1),), BROKEN], SUCCESS),
+    ("ends early each time", [(Rule(f.Truncate(to=10)),)], EITHER),
+    ("ends after the end", [(Rule(f.Reset(after_bytes=5000), "body"),)], SUCCESS),
+    ("crawls", [(Rule(f.Drip(10)),)], EITHER),
+    ("crawls beside a good one", [(Rule(f.Drip(10)),), ()], SUCCESS),
+    ("no digests, and breaks off", [(Rule(f.NoDigests()), Rule(f.RstStream(), "b.txt")), ()], EITHER),
+    ("no digests, and all its bytes", [(Rule(f.NoDigests()),), BROKEN], SUCCESS),
+]
+
+
+@pytest.mark.parametrize(("faults", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_the_oracle(faults: list[tuple[Rule, ...]], expected: Verdict) -> None:
+    """What must come of a call follows from what is wrong at its endpoints."""
+    hosts = (Host(),) * len(faults)
+    before = Before(stale=False, missing=(FILE, OTHER))
+    assert expected is verdict("modelscope", hosts, Call(tuple(faults)), before, FILES)
+
+
+def test_the_oracle_knows_the_disk() -> None:
+    """A whole snapshot will do where nobody can be asked, and what is there needs nobody who gives it."""
+    whole, hurt = Before(stale=True, missing=()), Before(stale=False, missing=(OTHER,))
+    assert verdict("modelscope", (Host(),), Call((REFUSES,)), whole, FILES) is SUCCESS
+    assert verdict("modelscope", (Host(),), Call((HANGS,)), whole, FILES) is SUCCESS
+    assert verdict("modelscope", (Host(),), Call(((Rule(f.Status(500), "a.bin"),),)), hurt, FILES) is SUCCESS
+    assert verdict("modelscope", (Host(),), Call((HANGS,)), hurt, FILES) is FAILURE
+    assert verdict("modelscope", (Host(),), Call(((),), limit_s=0.1), whole, FILES) is EITHER
