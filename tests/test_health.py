@@ -7,15 +7,17 @@ import os
 import stat
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mirrorhub import Endpoint
 from mirrorhub.health import LEASE_S, QUIET_S, Health
 from mirrorhub.ledger import KEPT_S, MAX_ADDITIONS, MAX_ENTRIES
-from mirrorhub.memory import AHEAD_S, HALF_LIFE_S, Memory, sighting
+from mirrorhub.memory import AHEAD_S, HALF_LIFE_S, Memory, find_memory, row_of, sighting
 
 A, B = Endpoint("https://a.test/hub"), Endpoint("https://b.test")
 A_KEY = f"endpoint {A.address}"
@@ -213,6 +215,8 @@ def file_with(one: object, version: object = 2) -> str:
     return json.dumps({"version": version, "hosts": {A_KEY: one}})
 
 
+NAMES = st.sampled_from([field.name for field in fields(Memory)] + ["RESET", "WRONG_DIGEST", "x"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([1.0, 0.3, 0.3])
 HOSTILE = {
     "empty": "",
     "cut off": '{"version": 2, "hosts": {',
@@ -261,6 +265,16 @@ class TestHostile:
         health.learn(B, SOME)
         health.save()
         assert Health(tmp_path, Clock()).recall(B).connect_s == 0.3
+
+    @given(st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner)))
+    def test_anything(self, value: object) -> None:
+        """Whatever JSON holds for a row, it is read as a memory whose figures make sense, or not at all."""
+        memory = find_memory(value, NOW)
+        if memory is not None:
+            figures = (memory.connect_s, memory.first_byte.mean, memory.bytes_per_s, *memory.faults.values())
+            assert all(0 <= figure < float("inf") for figure in figures)
+            assert max(memory.heard_at, memory.gone_at, memory.told_at) <= NOW + AHEAD_S
+            assert find_memory(json.loads(json.dumps(row_of(memory))), NOW) == memory
 
     def test_one_bad_row_among_good_ones(self, tmp_path: Path) -> None:
         """What is beside a damaged row stays, and so does a row in which there is something unknown."""
