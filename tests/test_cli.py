@@ -192,7 +192,21 @@ def test_config_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["download"], ["vad"], ["warmup"], ["bench"], ["config"]], ids=lambda a: " ".join(a)
+    "arguments",
+    [
+        [],
+        ["download"],
+        ["vad"],
+        ["warmup"],
+        ["bench"],
+        ["config"],
+        ["cache"],
+        ["cache", "list"],
+        ["cache", "verify"],
+        ["cache", "prune"],
+        ["cache", "partials"],
+    ],
+    ids=lambda a: " ".join(a),
 )
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help(arguments: list[str], option: str, capsys: Capture) -> None:
