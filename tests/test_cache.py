@@ -309,6 +309,15 @@ def test_prune_by_age(hub_name: str) -> None:
     assert [path.exists() for path in (old, read, new)] == [False, True, True]
 
 
+def test_to_be_verified_is_not_to_be_used(hub_name: str) -> None:
+    """A verification reads every byte, and what was not used for long is still that."""
+    path = bring(hub_name)
+    aged(path, 40)
+    assert main(["cache", "verify"]) == 0
+    assert main(["cache", "prune", "--older-than", "30d", "-y"]) == 0
+    assert not path.exists()
+
+
 def test_prune_to_a_size(hub_name: str) -> None:
     """The least used go until what is left is small enough."""
     paths = [bring(hub_name, f"org/{name}") for name in ("one", "two", "three")]

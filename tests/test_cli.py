@@ -194,7 +194,21 @@ def test_config_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["download"], ["why"], ["vad"], ["warmup"], ["bench"], ["endpoints"], ["config"]],
+    [
+        [],
+        ["download"],
+        ["why"],
+        ["vad"],
+        ["endpoints"],
+        ["warmup"],
+        ["bench"],
+        ["config"],
+        ["cache"],
+        ["cache", "list"],
+        ["cache", "verify"],
+        ["cache", "prune"],
+        ["cache", "partials"],
+    ],
     ids=lambda a: " ".join(a),
 )
 @pytest.mark.parametrize("option", ["--help", "-h"])

@@ -290,4 +290,4 @@ def _what_is_there(
 
 def _lack(error: ChainError) -> str:
     asked = isinstance(error, ResolutionError)
-    return "no endpoint could be asked" if asked else "no endpoint could give the files that are new"
+    return "no endpoint could be asked" if asked else "what is new could not be brought"

@@ -98,7 +98,7 @@ def _line(finding: Finding) -> str:
     if finding.problem == "missing":
         return f"missing: {path}{origin}"
     actual = finding.actual or "another size or time"
-    return f"damaged: {path}: {finding.expected} was vouched for, {actual} is there{origin}"
+    return f"damaged: {path}: {shown(finding.expected)} was vouched for, {actual} is there{origin}"
 
 
 def _tell_the_rest(selection: list[Selected]) -> None:
@@ -118,7 +118,7 @@ def _record(repo: StoredRepo, verdict: Verdict, error: str | None) -> dict[str, 
             {
                 "path": shown(one.path),
                 "problem": one.problem,
-                "expected": one.expected,
+                "expected": shown(one.expected),
                 "actual": one.actual,
                 "from": [shown(origin) for origin in one.origins],
             }

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mirrorhub.errors import MirrorHubError, StoreError
@@ -54,17 +54,18 @@ def check_writable(folder: Path) -> None:
 
 def _try_out(folder: Path) -> None:
     """Write into a folder; whoever makes room may take an empty one away between two steps."""
-    probe = folder / "writable"
-    for left in reversed(range(100)):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe.touch()
-            probe.unlink(missing_ok=True)
-        except FileNotFoundError:
-            if not left:
-                raise
-        else:
+    for _ in range(100):
+        with suppress(FileNotFoundError):
+            _touch(folder)
             return
+    _touch(folder)
+
+
+def _touch(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / "writable"
+    probe.touch()
+    probe.unlink(missing_ok=True)
 
 
 def check_room(folder: Path, needed: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest
 from mirrorhub.owner import is_regular
-from mirrorhub.stores.aside import Aside, put_aside
+from mirrorhub.stores.aside import Aside, put_aside, trim
 from mirrorhub.stores.notes import Note, stamp_of
 from mirrorhub.stores.seen import Stamp
 
@@ -36,6 +36,7 @@ def set_damaged_aside(home: Path, suspects: Iterable[tuple[FileEntry, Path]], no
         if _may_be_moved(home, place) and not file_matches(place, entry):
             put.append(_put(home, place, entry, note, users=False))
     if put:
+        trim(home)
         log.warning(
             "%s: not as published, put aside and fetched again: %s. See `mirrorhub cache`.", home.name, _named(put)
         )
