@@ -73,7 +73,10 @@ def _run_all(numbers: Sequence[int], jobs: int) -> Iterator[Done]:
 
 
 def _run(number: int) -> Done:
-    return _run_one(drawn(number), number)
+    try:
+        return _run_one(drawn(number), number)
+    except Exception as error:
+        return Done(number, Outcome(left=[f"the suite itself failed: {error!r}"]), 0.0)
 
 
 def _prepare() -> None:

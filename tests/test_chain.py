@@ -323,6 +323,30 @@ def test_a_byte_ends_the_silence() -> None:
     virtually(story)
 
 
+def test_called_off_while_the_others_are_dismissed() -> None:
+    """An answer that has won is let go of, too, where the call is over before the silent ones are."""
+
+    async def story() -> None:
+        world = World({"a": [SILENT], "b": [Says()]})
+
+        async def ask(endpoint: Endpoint, beat: Beat) -> str:
+            try:
+                return await world.ask(endpoint, beat)
+            finally:
+                if endpoint.url == "https://a":
+                    await asyncio.sleep(1.0)
+
+        walk = asyncio.ensure_future(world.walk(ask=ask))
+        await asyncio.sleep(1.0)
+        walk.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await walk
+        assert world.discarded == ["ok from b"]
+        assert world.now == 1.5
+
+    virtually(story)
+
+
 def test_two_answers_at_once() -> None:
     """Of two answers at the same moment the preferred endpoint's is used, and the other one is let go."""
 
@@ -697,6 +721,41 @@ def test_a_conviction_by_name() -> None:
             ("https://a", "WRONG_DIGEST"),
             ("https://b", None),
         ]
+
+    virtually(story)
+
+
+def test_another_order_for_bytes() -> None:
+    """Who is asked for bytes may have another order than who is asked for a listing; nobody is left out."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": [Says()], "c": [Says()]})
+        chain, (a, b, c) = world.chain, world.endpoints.values()
+        chain.pull_in_order([c, a, b])
+        assert (chain.preferred("pull"), chain.preferred("resolve")) == ([c], [a])
+        assert (chain.pullers, chain.endpoints) == ((c, a, b), (a, b, c))
+        assert await world.walk("model.bin", endpoints=chain.pullers) == "ok from c"
+        assert await world.walk() == "ok from a"
+
+    virtually(story)
+
+
+def test_one_that_is_spared() -> None:
+    """One that is spared is not tried only because another one is slow, until it is heard; at need it is asked."""
+
+    async def story() -> None:
+        world = World({"a": [Says(), fails(Fault.RESET)], "b": [Says()]})
+        chain, (a, b) = world.chain, world.endpoints.values()
+        chain.spare(b, 60.0)
+        assert chain.next_after(a) is None
+        await asyncio.sleep(60)
+        assert chain.next_after(a) == b
+        chain.spare(b, 60.0)
+        chain.avoid(b)
+        assert await world.walk() == "ok from a"
+        assert await world.walk() == "ok from b"
+        chain.heard(b, 1)
+        assert (chain.next_after(a), chain.is_avoided(b)) == (b, False)
 
     virtually(story)
 

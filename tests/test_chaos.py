@@ -6,6 +6,7 @@ A selection of schedules that takes about a minute. `python -m benchmarks.chaos`
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -34,6 +35,11 @@ def test_a_schedule_is_its_repr() -> None:
     call = Call(((Rule(f.Status(500, 1), "a.bin", 2, 1),),), (FILE,), (Damage("flip", 3),), 0.5)
     schedule = Schedule("huggingface", "httpx", (FILE, OTHER), (Host(pulls=True, http=("http/1.1",)),), (call,))
     assert schedule == replayed(repr(schedule))
+
+
+def over(hosts: tuple[Host, ...], carrier: Literal["curl", "httpx"] = "curl") -> Schedule:
+    """A schedule with these endpoints."""
+    return Schedule("modelscope", carrier, FILES, hosts, ())
 
 
 SUCCESS, FAILURE, EITHER = Verdict.SUCCESS, Verdict.FAILURE, Verdict.EITHER
@@ -72,14 +78,29 @@ def test_the_oracle(faults: list[tuple[Rule, ...]], expected: Verdict) -> None:
     """What must come of a call follows from what is wrong at its endpoints."""
     hosts = (Host(),) * len(faults)
     before = Before(stale=False, missing=(FILE, OTHER))
-    assert expected is verdict("modelscope", hosts, Call(tuple(faults)), before, FILES)
+    assert expected is verdict(over(hosts), Call(tuple(faults)), before, FILES)
+
+
+def test_the_oracle_knows_redirects() -> None:
+    """What happens to the bytes at an endpoint that redirects them may happen to nobody; a refusal does."""
+    before = Before(stale=False, missing=(FILE,))
+    hosts = (Host(redirects=True),)
+    assert verdict(over(hosts), Call(((Rule(f.Alter()),),)), before, FILES) is EITHER
+    assert verdict(over(hosts), Call(((Rule(f.Status(500), "body"),),)), before, FILES) is FAILURE
+
+
+def test_the_oracle_knows_carriers() -> None:
+    """A stream limit that is lowered harms nobody over one carrier, and may over the other."""
+    before, call = Before(stale=False, missing=FILES), Call(((Rule(f.LowerStreamLimit(1)),),))
+    assert verdict(over((Host(),), "curl"), call, before, FILES) is SUCCESS
+    assert verdict(over((Host(),), "httpx"), call, before, FILES) is EITHER
 
 
 def test_the_oracle_knows_the_disk() -> None:
     """A whole snapshot will do where nobody can be asked, and what is there needs nobody who gives it."""
     whole, hurt = Before(stale=True, missing=()), Before(stale=False, missing=(OTHER,))
-    assert verdict("modelscope", (Host(),), Call((REFUSES,)), whole, FILES) is SUCCESS
-    assert verdict("modelscope", (Host(),), Call((HANGS,)), whole, FILES) is SUCCESS
-    assert verdict("modelscope", (Host(),), Call(((Rule(f.Status(500), "a.bin"),),)), hurt, FILES) is SUCCESS
-    assert verdict("modelscope", (Host(),), Call((HANGS,)), hurt, FILES) is FAILURE
-    assert verdict("modelscope", (Host(),), Call(((),), limit_s=0.1), whole, FILES) is EITHER
+    assert verdict(over((Host(),)), Call((REFUSES,)), whole, FILES) is SUCCESS
+    assert verdict(over((Host(),)), Call((HANGS,)), whole, FILES) is SUCCESS
+    assert verdict(over((Host(),)), Call(((Rule(f.Status(500), "a.bin"),),)), hurt, FILES) is SUCCESS
+    assert verdict(over((Host(),)), Call((HANGS,)), hurt, FILES) is FAILURE
+    assert verdict(over((Host(),)), Call(((),), limit_s=0.1), whole, FILES) is EITHER

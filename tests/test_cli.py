@@ -193,7 +193,9 @@ def test_config_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["download"], ["why"], ["vad"], ["warmup"], ["bench"], ["config"]], ids=lambda a: " ".join(a)
+    "arguments",
+    [[], ["download"], ["why"], ["vad"], ["warmup"], ["bench"], ["endpoints"], ["config"]],
+    ids=lambda a: " ".join(a),
 )
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help(arguments: list[str], option: str, capsys: Capture) -> None:

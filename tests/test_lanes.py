@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from mirrorhub.chain import Beat, Chain
 from mirrorhub.config import Patience
 from mirrorhub.contacts import Contacts
 from mirrorhub.errors import TransferError
-from mirrorhub.health import Health, Memory
+from mirrorhub.health import Health
 from mirrorhub.http.client import Client
 from mirrorhub.lane import Contact
 from mirrorhub.lanes import FAR_PIECE, FAR_ROOM, FAR_S, FAST_PIECE, MAX_LANES, NEAR_ROOM, Lanes, lanes_for
+from mirrorhub.memory import Memory, sighting
 from mirrorhub.models import LanesReport, SnapshotRequest
 from mirrorhub.models import Repo as Repository
 from mirrorhub.spans import PIECE
@@ -536,7 +538,7 @@ class Carrier(httpx.AsyncBaseTransport):
 class Opening:
     """Lanes to one endpoint, in virtual time."""
 
-    def __init__(self, folder: Path, url: str = HUB, memory: Memory | None = None, **more: Any) -> None:
+    def __init__(self, folder: Path, url: str = HUB, *, took_s: float = 0.0, data: str = "", **more: Any) -> None:
         self.endpoint = Endpoint(url, **more)
         self.carrier = Carrier()
         settings = Settings()
@@ -545,9 +547,12 @@ class Opening:
         chain = Chain([self.endpoint], Patience(), 60, clock)
         contacts = Contacts(request, settings, Client(self.carrier), chain)
         self.health = Health(folder, lambda: 1000.0)
-        if memory is not None:
-            self.health.learn(self.endpoint, memory)
-            self.health.save()
+        if data:
+            self.health.learn(self.endpoint, replace(sighting(0.01), large_from=data))
+            self.health.learn_host(data, sighting(took_s))
+        elif took_s:
+            self.health.learn(self.endpoint, sighting(took_s))
+        self.health.save()
         self.lanes = Lanes(contacts, chain, self.health, expected=16 << 20)
         self.lanes.begin()
 
@@ -638,7 +643,7 @@ class TestOpening:
         """A far data host is connected to at the very beginning, over all lanes; its endpoint has its first one."""
 
         async def story() -> None:
-            call = Opening(tmp_path, memory=Memory(connect_s=0.3, large_from="https://data.test"))
+            call = Opening(tmp_path, took_s=0.3, data="https://data.test")
             await asyncio.sleep(0)
             assert call.carrier.opened == [("https://data.test", number) for number in range(16)]
             assert call.report() == LanesReport(HUB, 16, "connecting takes 0.30 s or more")
@@ -650,7 +655,7 @@ class TestOpening:
         """What connecting takes now is remembered, not the longest that it ever took."""
 
         async def story() -> None:
-            call = Opening(tmp_path, memory=Memory(connect_s=5.0))
+            call = Opening(tmp_path, took_s=5.0)
             call.connected(0.02)
             assert (await call.close()).connect_s == 0.02
             again = Opening(tmp_path)
@@ -663,9 +668,13 @@ class TestOpening:
         """That its endpoint is near says nothing of a data host."""
 
         async def story() -> None:
-            call = Opening(tmp_path, memory=Memory(connect_s=0.3, large_from="https://data.test"))
+            call = Opening(tmp_path, took_s=0.3, data="https://data.test")
             call.connected(0.01)
-            assert (await call.close()).connect_s == 0.3
+            await call.close()
+            assert call.health.recall_host("https://data.test").connect_s == 0.3
+            again = Opening(tmp_path)
+            assert again.contact.connect_s == 0.3
+            await again.close()
 
         virtually(story)
 
@@ -674,7 +683,7 @@ class TestOpening:
         """What cannot be connected to costs nothing, whatever health.json says."""
 
         async def story() -> None:
-            call = Opening(tmp_path, memory=Memory(connect_s=0.3, large_from=origin))
+            call = Opening(tmp_path, took_s=0.3, data=origin)
             await asyncio.sleep(0)
             assert call.carrier.opened == []
             await call.close()

@@ -12,9 +12,9 @@ import pytest
 
 from mirrorhub import fetch
 from mirrorhub.api import why
-from mirrorhub.errors import IntegrityError, ResolutionError
+from mirrorhub.errors import IntegrityError, ResolutionError, TransferError
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangOnAccept, RefuseConnection
+from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangInBody, HangOnAccept, NoDigests, RefuseConnection
 from tests.fakehub.messages import Request, Response
 from tests.fakehub.repo import sample_bytes
 from tests.fakehub.rules import Fault, Rule
@@ -99,6 +99,26 @@ def test_a_branch_that_moves_between_listing_and_bodies(files: dict[str, bytes],
         snapshot = fetch("org/name", settings=quick(hub.url))
     assert written(snapshot.path) == files
     assert why("org/name")[0].outcome == "published"
+
+
+def test_wrong_bytes_first_and_a_crawl_next() -> None:
+    """Bytes that came in vain are still to come: a crawling endpoint is left for a good one after them, too."""
+    with (
+        FakeHub(repos(), [Alter()], name="a") as wrong,
+        FakeHub(repos(), [Rule(Drip(bytes_per_s=20_000), "model.bin")], name="b") as slow,
+        FakeHub(repos(), name="c") as good,
+    ):
+        snapshot = fetch("org/name", endpoints=[wrong.url, slow.url, good.url], timeout=20)
+    assert written(snapshot.path) == FILES
+
+
+def test_a_large_file_that_hangs_keeps_nobody_waiting() -> None:
+    """A large file that comes whole takes no more room than is read ahead of it: the others come beside it."""
+    files = {name: sample_bytes(name, 12_000_000) for name in ("a.bin", "b.bin")}
+    hang = [NoDigests(), Rule(HangInBody(after_bytes=100_000), "a.bin")]
+    with FakeHub([Repo("modelscope", "org/name", files)], hang) as hub, pytest.raises(TransferError):
+        fetch("org/name", settings=quick(hub.url, silence_s=1.0))
+    assert hub.log.bytes_sent_by_file()["b.bin"] == 12_000_000
 
 
 def test_a_token_goes_to_nobody_it_is_not_for(four: list[FakeHub], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -308,3 +309,16 @@ class TestRoom:
         watch.run(3)
         assert watch.budget.size == pytest.approx(room, rel=0.1)
         assert watch.ways.rate == pytest.approx(rate, rel=0.1)
+
+
+def test_a_mistake_in_here(caplog: pytest.LogCaptureFixture) -> None:
+    """What goes wrong in watching is told, and ends nothing but the watching."""
+
+    def left() -> int:
+        raise ZeroDivisionError
+
+    watch = Watch(lambda *_: 400_000).run(TICK_S)
+    watch.left, watch.now = left, watch.now + 1
+    asyncio.run(asyncio.wait_for(watch.pace.watch(), 5))
+    assert "at the pace it has" in caplog.text
+    assert "ZeroDivisionError" in caplog.text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import (
     Alter,
     HangInBody,
+    NoDigests,
     RangeIgnored,
     RangeRefused,
     RstStream,
@@ -212,6 +216,29 @@ def test_bytes_of_two_endpoints_that_do_not_fit() -> None:
     assert wrong == {bad.url}
 
 
+def test_wrong_bytes_that_an_earlier_call_left() -> None:
+    """They convict nobody: the endpoint may have been mended, or the disk be to blame, and it may be the only one."""
+    small = {f"{number}.txt": sample_bytes(f"{number}", 50_000) for number in range(3)}
+    breaks = [Alter(), HangInBody(after_bytes=20_000)]
+    with FakeHub([Repo("modelscope", "org/name", small)], breaks) as hub:
+        with pytest.raises(TransferError):
+            fetch("org/name", endpoints=hub.url, timeout=1)
+        hub.set_faults()
+        hub.log.clear()
+        snapshot = fetch("org/name", endpoints=hub.url)
+    assert small == {name: (snapshot.path / name).read_bytes() for name in small}
+    assert {attempt.fault for attempt in snapshot.attempts} == {None, "MIXED"}
+
+
+def test_what_no_later_call_could_use(tmp_path: Path) -> None:
+    """Without digests a call that failed leaves nothing behind: nobody could tell what it is."""
+    broken = [NoDigests(), Rule(RstStream(after_bytes=50_000), "b.bin")]
+    with FakeHub([repo()], broken) as hub, pytest.raises(TransferError):
+        fetch("org/name", endpoints=hub.url, allow_patterns=["a.json", "b.bin"], timeout=2)
+    own = tmp_path / "ms" / "models" / "org--name" / ".mirrorhub"
+    assert [path.name for folder in ("partial", "ready") for path in own.glob(f"{folder}/*")] == []
+
+
 def test_a_call_that_failed_leaves_its_bytes() -> None:
     """What came before a failure is not fetched again by the next call."""
     with FakeHub([repo()], [Rule(Status(500), "model.bin", after=3)]) as hub:
@@ -224,3 +251,37 @@ def test_a_call_that_failed_leaves_its_bytes() -> None:
     assert contents(snapshot.path) == FILES
     assert first > 0
     assert first + sum(hub.log.bytes_sent_by_file().values()) <= sum(map(len, FILES.values())) + 1000
+
+
+BEGUN = re.compile(r"^(\d+) +(\w+)\(\d+<[^>]*/partial/[^>]*/(data|journal)>")
+RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>")
+
+
+def events(trace: str) -> Iterator[str]:
+    """What a trace says of data and journal: `synced` where a sync of data ended, `named` where a line began."""
+    under_way: dict[str, str] = {}
+    for line in trace.splitlines():
+        if found := BEGUN.match(line):
+            thread, call, file = found.groups()
+            event = "named" if (call, file) == ("write", "journal") else "synced" * (call != "write" and file == "data")
+            if event == "synced" and line.endswith("<unfinished ...>"):
+                under_way[thread] = event
+            elif event:
+                yield event
+        elif (found := RESUMED.match(line)) and found[1] in under_way:
+            yield under_way.pop(found[1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_synced_before_it_is_named(tmp_path: Path) -> None:
+    """As the kernel saw it: between two lines of a large file's journal its data was synced."""
+    trace = tmp_path / "trace"
+    with FakeHub([repo()]) as hub:
+        calls = "trace=write,fdatasync,fsync"
+        command = ["strace", "-f", "-y", "-s", "64", "-e", calls, "-o", str(trace), sys.executable, "-c", PROGRAM]
+        done = subprocess.run([*command, hub.url], capture_output=True, text=True, timeout=55, check=False)
+    assert done.returncode == 0, done.stderr
+    told = list(events(trace.read_text()))
+    assert "named" in told
+    assert all(before == "synced" for before, event in itertools.pairwise(["", *told]) if event == "named")

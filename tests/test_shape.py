@@ -20,8 +20,9 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults health digest plan spans budget credentials progress owner partials exclusive",
+    "paths models errors faults digest plan spans budget credentials progress owner partials exclusive",
     "report tally logbook stopwatch",
+    "impressions memory ledger health preference",
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",
@@ -29,17 +30,21 @@ ORDER = (
     "http.origin http.timing http.causes http.request http.head",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",
-    "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts lanes",
-    "stores stores.disk stores.notes stores.publish",
+    "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts findings lanes revival",
+    "stores stores.disk stores.seen stores.notes stores.publish",
+    "stores.aside stores.healing stores.trash stores.leftovers",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "discretion reports account",
     "recall resolver intake pace transfer snapshot",
-    "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds",
+    "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
+    "bench.outlook",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
-    "cli.source cli.page cli.page_file cli.bench_page cli.bench_table cli.bench cli.config cli.download cli.vad",
+    "cache cache.inventory cache.selection cache.verification cache.pruning",
+    "cli.source cli.page cli.page_file cli.bench_page cli.bench_table cli.bench cli.endpoints_table cli.endpoints",
+    "cli.cache_rows cli.cache_verify cli.cache_prune cli.cache cli.config cli.download cli.vad",
     "cli.warmup cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]

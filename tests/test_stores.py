@@ -21,6 +21,7 @@ from mirrorhub.models import Repo as RepoName
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, encode_note, held_files, left_over, merged, stamp_of
 from mirrorhub.stores.publish import Publication, finish_interrupted, publish
+from mirrorhub.stores.seen import boot_name
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import NoDigests
 
@@ -118,7 +119,7 @@ def test_held_by_stamp(tmp_path: Path) -> None:
     """A file whose size and time are as noted is taken as it was; `verify` compares it all the same."""
     file = tmp_path / "a.txt"
     file.write_bytes(b"x")
-    note = Note(manifest(A), {"a.txt": stamp_of(file)})
+    note = Note(manifest(A), {"a.txt": stamp_of(file)}, boot=boot_name())
     assert held_files(tmp_path, [A], note) == {"a.txt": stamp_of(file)}
     assert not held_files(tmp_path, [A], note, verify=True)
     os.utime(file, ns=(1, 1))

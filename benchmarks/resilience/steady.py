@@ -34,6 +34,9 @@ PATIENCE = Patience(connect_s=0.2, answer_s=0.3, stall_s=0.2, laps=2, pause_s=0.
 NOBODY = "https://localhost:9"
 FILES = {"config.json": b"{}", "a.txt": sample_bytes("a", 30_000), "model.bin": sample_bytes("model", 1_500_000)}
 Case = tuple[str, Settings, bool]
+Held = tuple[int, int, float]
+"""Descriptors, threads, memory in MiB."""
+NOISE_MIB = 8.0
 
 
 def main() -> None:
@@ -42,12 +45,13 @@ def main() -> None:
     count = parser.parse_args().calls
     print(f"{'':34}{'calls':>7}{'descriptors':>13}{'threads':>9}{'MiB':>7}")
     with cases() as every:
-        one_by_one(every, count)
+        flat = one_by_one(every, count)
         from_threads(every, count)
         asyncio.run(from_a_loop(every, count // 4))
         after_a_fork(every, count // 4)
     close()
     show("closed", 0)
+    sys.exit(0 if flat else 1)
 
 
 @contextmanager
@@ -116,11 +120,15 @@ async def acall(case: Case) -> None:
         assert well, case
 
 
-def one_by_one(cases: Callable[[], Case], count: int) -> None:
+def one_by_one(cases: Callable[[], Case], count: int) -> bool:
+    """Whether the second half of the calls left no more open than the first, and no more memory than noise."""
+    held: dict[int, Held] = {}
     for number in range(1, count + 1):
         call(cases())
         if number in (8, count // 8, count // 4, count // 2, count):
-            show("one by one", number)
+            held[number] = show("one by one", number)
+    half, whole = held[count // 2], held[count]
+    return whole[:2] == half[:2] and whole[2] <= half[2] + NOISE_MIB
 
 
 def from_threads(cases: Callable[[], Case], count: int) -> None:
@@ -167,12 +175,14 @@ def after_a_fork(cases: Callable[[], Case], count: int) -> None:
     show(f"after it (child: {os.waitstatus_to_exitcode(status)})", 8)
 
 
-def show(what: str, calls: int) -> None:
-    """Print what the process holds."""
+def show(what: str, calls: int) -> Held:
+    """Print what the process holds, and return it."""
     gc.collect()
     descriptors = sum(os.path.lexists(entry) for entry in list(Path("/proc/self/fd").iterdir()))
     memory = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)
-    print(f"{what:34}{calls:7,}{descriptors:13,}{threading.active_count():9,}{memory:7.0f}", flush=True)
+    held = (descriptors, threading.active_count(), memory)
+    print(f"{what:34}{calls:7,}{held[0]:13,}{held[1]:9,}{held[2]:7.0f}", flush=True)
+    return held
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from mirrorhub.stores.registry import store_for
 
 if TYPE_CHECKING:
     from mirrorhub.bench.comparison import Comparison
+    from mirrorhub.bench.outlook import Outlook
     from mirrorhub.http.client import Client
     from mirrorhub.report import Report
     from mirrorhub.vad import Vad
@@ -350,7 +351,7 @@ def bench(
     told: Callable[[int, Endpoint], None] = lambda _number, _endpoint: None,
     **options: Unpack[Options],
 ) -> Comparison:
-    """Compare the endpoints that could serve a repository; nothing is kept of what they give.
+    """Compare the endpoints that could serve a repository; nothing is kept of what they give but how they did.
 
     Args:
         repo_id: As for `fetch`.
@@ -372,9 +373,12 @@ def bench(
 
     async def work(_: Client) -> Comparison:
         # Not over the loop's own connections: each visit has cold ones.
+        from mirrorhub.bench.keeping import keep
         from mirrorhub.bench.rounds import compare
 
-        return await compare(call.request, call.settings, rounds=rounds, limit=limit, told=told)
+        found = await compare(call.request, call.settings, rounds=rounds, limit=limit, told=told)
+        keep(found, call.settings)
+        return found
 
     return loop.run(work, call.settings)
 
@@ -409,6 +413,57 @@ def why(
     home = store_for(call.request.repo, call.settings, call.request.local_dir).home
     place = discretion_for(call.settings, (), None).clean(str(home))
     return known_of(home, call.settings.state_dir, call.is_told_of, place)
+
+
+def outlook(
+    repo_id: str = FSMN_VAD, revision: str | None = None, *, probe: bool = False, **options: Unpack[Options]
+) -> tuple[Outlook, ...]:
+    """Say in which order the endpoints of a repository would be asked now, and what is remembered of each.
+
+    Args:
+        repo_id: As for `fetch`.
+        revision: As for `fetch`; it matters only to a probe.
+        probe: Ask each for its listing first, all at once, and remember what came of it.
+        **options: See `Options`; those that say where files go mean nothing here.
+
+    Raises:
+        ConfigError: An argument or a setting cannot be used.
+        NotCachedError: A probe was asked for, and the call is offline.
+    """
+    from mirrorhub.bench.outlook import outlook_of, probed
+
+    call = _call(repo_id, revision, None, options)
+    if not probe:
+        return outlook_of(call.request, call.settings)
+    if call.offline:
+        raise NotCachedError(f"Endpoints cannot be probed offline, and {call.offline_by} says to be.")
+    from mirrorhub import loop
+
+    async def work(_: Client) -> tuple[Outlook, ...]:
+        # Not over the loop's own connections: what stands already cannot be measured.
+        return await probed(call.request, call.settings)
+
+    return loop.run(work, call.settings)
+
+
+def forget(*endpoints: str, settings: Settings | None = None) -> bool:
+    """Forget what is remembered of these endpoints and of the hosts they redirect to; of all, where none is named.
+
+    Args:
+        *endpoints: Addresses.
+        settings: Instead of the environment and the config file.
+
+    Returns:
+        Whether it is forgotten; False where the state directory cannot be written.
+
+    Raises:
+        ConfigError: An address, or a setting, cannot be used.
+    """
+    from mirrorhub.endpoints import named_endpoint
+    from mirrorhub.health import Health
+
+    named = [named_endpoint(address) for address in endpoints]
+    return Health((settings or Settings.load()).state_dir).forget(named or None)
 
 
 def is_pinned(repo_id: str, hub: str = "auto") -> bool:

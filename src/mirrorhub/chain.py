@@ -22,6 +22,7 @@ from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.logbook import Logbook
 from mirrorhub.models import Attempt, Capability, Endpoint
+from mirrorhub.stopwatch import uninterrupted
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -151,6 +152,7 @@ class Standing:
         bodies: What it is asked for and giving now, and how to make each go on elsewhere.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
+        unwanted_until: It is not tried before, only because another one is slow.
     """
 
     connect_s: float = 0.0
@@ -161,6 +163,7 @@ class Standing:
     bodies: dict[asyncio.Timeout, Callable[[], None]] = field(default_factory=dict)
     out: bool = False
     parked_until: float = float("-inf")
+    unwanted_until: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -221,6 +224,7 @@ class Chain:
         self._clock = clock
         self._sleep = sleep
         self._standing = {endpoint: Standing() for endpoint in self.endpoints}
+        self._to_pull = self.endpoints
         self._heard_at = clock()
 
     def __repr__(self) -> str:
@@ -232,7 +236,7 @@ class Chain:
         standing = self._standing[endpoint]
         self._heard_at = standing.heard_at = self._clock()
         standing.received += count
-        standing.demoted = False
+        self.welcome(endpoint)
 
     def convict(self, name: str, subject: str, message: str) -> list[Endpoint]:
         """An endpoint, by its name in a journal, gave wrong bytes: it is out for this call; return who that is."""
@@ -246,26 +250,43 @@ class Chain:
         """Ask an endpoint after the others, until a byte has come from it."""
         self._standing[endpoint].demoted = True
 
+    def spare(self, endpoint: Endpoint, seconds: float) -> None:
+        """Do not try an endpoint only because another one is slow, for so long or until a byte has come from it."""
+        self._standing[endpoint].unwanted_until = self._clock() + seconds
+
+    def welcome(self, endpoint: Endpoint) -> None:
+        """Ask an endpoint in its turn again."""
+        standing = self._standing[endpoint]
+        standing.demoted, standing.unwanted_until = False, float("-inf")
+
     def is_avoided(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint is asked after the others."""
         return self._standing[endpoint].demoted
 
     def is_out(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint is asked no more in this call."""
+        """Whether an endpoint is asked no more."""
         return self._standing[endpoint].out
+
+    def is_slow(self, endpoint: Endpoint) -> bool:
+        """Whether another one was found to give more than twice as much."""
+        return self._standing[endpoint].slow
+
+    @property
+    def pullers(self) -> tuple[Endpoint, ...]:
+        """Whoever gives bytes, in order of preference."""
+        return tuple(endpoint for endpoint in self._to_pull if "pull" in endpoint.can)
+
+    def pull_in_order(self, endpoints: Iterable[Endpoint]) -> None:
+        """Ask for bytes in this order, which holds the same endpoints: bytes are checked, whoever gives them."""
+        self._to_pull = tuple(endpoints)
 
     def received(self) -> list[tuple[Endpoint, int]]:
         """Return how many bytes each endpoint has given."""
         return [(endpoint, standing.received) for endpoint, standing in self._standing.items()]
 
-    @property
-    def total_received(self) -> int:
-        """How many bytes all endpoints together have given."""
-        return sum(standing.received for standing in self._standing.values())
-
     def next_after(self, endpoint: Endpoint) -> Endpoint | None:
         """Return who would be asked for bytes if this endpoint were not there; None where nobody would."""
-        others = (one for one in self._usable("pull") if one != endpoint and not self._standing[one].slow)
+        others = (one for one in self._usable("pull") if one != endpoint and self._is_wanted(one))
         return next(others, None)
 
     def busiest(self) -> Endpoint | None:
@@ -299,8 +320,13 @@ class Chain:
         return self._usable(capability)[:1]
 
     def _usable(self, capability: Capability) -> list[Endpoint]:
-        usable = [one for one in self.endpoints if capability in one.can and not self._standing[one].out]
+        those = self.pullers if capability == "pull" else [one for one in self.endpoints if capability in one.can]
+        usable = [one for one in those if not self._standing[one].out]
         return sorted(usable, key=self._rank)
+
+    def _is_wanted(self, endpoint: Endpoint) -> bool:
+        standing = self._standing[endpoint]
+        return not standing.slow and standing.unwanted_until <= self._clock()
 
     def _rank(self, endpoint: Endpoint) -> tuple[bool, bool]:
         standing = self._standing[endpoint]
@@ -469,26 +495,42 @@ class Chain:
         if len(waiting) == 1:
             return await self._ask_alone(walk, waiting)
         runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]] = {}
-        unstarted = list(waiting)
-        winner: asyncio.Task[Answer] | None = None
+        first: tuple[Endpoint, Answer] | None = None
         try:
-            while unstarted or runners:
-                if unstarted and all(self._patience_left(*runner) <= 0 for runner in runners.values()):
-                    self._note_silence(runners.values())
-                    endpoint = unstarted.pop(0)
-                    if endpoint not in self._order(walk):
-                        # Another walk has learnt meanwhile that it is not to be asked.
-                        waiting.remove(endpoint)
-                        continue
-                    self._start(walk, endpoint, runners)
-                winner = await self._first_answer(walk, waiting, runners, wake=bool(unstarted))
-                if winner is not None:
-                    endpoint, beat = runners.pop(winner)
-                    self._answered(endpoint, beat)
-                    return endpoint, winner.result()
-            return None
+            first = await self._run_beside(walk, waiting, runners)
         finally:
-            await self._dismiss(walk, runners)
+            try:
+                if runners:
+                    # To its end, though the call be over meanwhile: what they bring all the same is let go of.
+                    await uninterrupted(self._dismiss(walk, runners))
+            except BaseException:
+                if first is not None:
+                    await uninterrupted(walk.discard(first[1]))
+                raise
+        return first
+
+    async def _run_beside(
+        self,
+        walk: Walk[Answer, Result],
+        waiting: list[Endpoint],
+        runners: dict[asyncio.Task[Answer], tuple[Endpoint, Beat]],
+    ) -> tuple[Endpoint, Answer] | None:
+        unstarted = list(waiting)
+        while unstarted or runners:
+            if unstarted and all(self._patience_left(*runner) <= 0 for runner in runners.values()):
+                self._note_silence(runners.values())
+                endpoint = unstarted.pop(0)
+                if endpoint not in self._order(walk):
+                    # Another walk has learnt meanwhile that it is not to be asked.
+                    waiting.remove(endpoint)
+                    continue
+                self._start(walk, endpoint, runners)
+            winner = await self._first_answer(walk, waiting, runners, wake=bool(unstarted))
+            if winner is not None:
+                endpoint, beat = runners.pop(winner)
+                self._answered(endpoint, beat)
+                return endpoint, winner.result()
+        return None
 
     async def _ask_alone(self, walk: Walk[Answer, Result], waiting: list[Endpoint]) -> tuple[Endpoint, Answer] | None:
         """Ask the only one that is left: nobody could be started beside it."""

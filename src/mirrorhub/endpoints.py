@@ -48,6 +48,15 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
     return tuple(chain.values())
 
 
+def named_endpoint(address: str, hub: HubName = "modelscope") -> Endpoint:
+    """Return the endpoint that an address stands for, as in `endpoints=`.
+
+    Raises:
+        ConfigError: The address cannot be used.
+    """
+    return _named(address, hub)
+
+
 def _expand(item: str | Endpoint, repo: Repo, settings: Settings, content: Content | None) -> Iterator[Endpoint]:
     match item:
         case Endpoint():

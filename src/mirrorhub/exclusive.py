@@ -88,7 +88,8 @@ async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float, waited: Cal
             log.log(level, "waiting for %s, which holds %s", _holder_words(holder), lock.lock_file)
 
     retrying = AsyncRetrying(
-        retry=retry_if_exception_type(Timeout),
+        # Whoever makes room takes the folder away with the lock that it holds: the next one makes both anew.
+        retry=retry_if_exception_type((Timeout, FileNotFoundError)),
         wait=wait_random(0.05, 0.2),
         stop=stop_before_delay(limit_s),
         before_sleep=say,
@@ -97,6 +98,7 @@ async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float, waited: Cal
 
     async def attempt() -> None:
         try:
+            holder.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except OSError as error:
             if error.errno in _NO_LOCKS:

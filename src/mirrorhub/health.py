@@ -1,143 +1,125 @@
-"""What is remembered of endpoints from one call to the next, in other processes too.
+"""What is remembered of endpoints, and of the hosts they redirect to, from one call to the next and between processes.
 
-    {state}/health.json     address of an endpoint -> how far it is, whom it redirects to, when it last failed
-
-It only saves time: connections are opened early to where the bytes came from last, and an endpoint that was silent is
-asked after the others for a while. Whatever is damaged or gets lost is learnt again.
+It only saves time: it says in which order endpoints are asked, and where to connect early. Nobody is left out for what
+is remembered, and nothing is believed for it. Whatever is damaged or gets lost is learnt again.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import secrets
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mirrorhub.ledger import Book, Ledger, merged
+from mirrorhub.memory import Memory
 from mirrorhub.models import Endpoint
 
-log = logging.getLogger(__name__)
-AVOIDED_S = 600.0
-"""An endpoint that was silent or refused is asked after the others for so long."""
-KEPT_S = 30 * 86_400.0
-LONGEST_S = 600.0
-"""Connecting never takes longer."""
-MAX_ENTRIES = 500
-MAX_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What is remembered of one endpoint.
-
-    Attributes:
-        connect_s: Seconds that TCP and TLS took to whoever gave the bytes; 0.0 where that is not known.
-        small_from: The origin that small files came from, where the endpoint redirects them.
-        large_from: The same for large ones.
-        takes_range: It gives parts of files.
-        failed_at: When it was last silent or refused, in seconds since the epoch; 0.0 once it has answered since.
-        told_at: When any of this was last learnt.
-    """
-
-    connect_s: float = 0.0
-    small_from: str = ""
-    large_from: str = ""
-    takes_range: bool = False
-    failed_at: float = 0.0
-    told_at: float = 0.0
+QUIET_S = 60.0
+"""A dead endpoint is left in peace for so long before somebody looks whether it lives again."""
+LEASE_S = 30.0
+"""Whoever looks does so alone for so long."""
+FORGET_S = 2.0
+"""How long to wait for others to finish writing before everything is forgotten."""
 
 
 class Health:
-    """The memory of all endpoints: read when a call begins, written when it ends."""
+    """The memory of all endpoints and hosts: read when a call begins, written when it ends."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self._path = folder / "health.json"
         self._clock = clock
-        self._known = _read(self._path)
-        self._learnt: dict[str, Memory] = {}
+        self._ledger = Ledger(folder, clock)
+        self._known = self._ledger.read()
+        self._learnt: Book = {}
+
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock that memories go by."""
+        return self._clock()
 
     def recall(self, endpoint: Endpoint) -> Memory:
-        """Return what is remembered of an endpoint; of an unknown one, nothing."""
-        memory = self._known.get(endpoint.address, Memory())
+        """Return what is remembered of an endpoint, as of now; of an unknown one, nothing."""
+        memory = self._recall(_of_endpoint(endpoint))
         origins = (memory.small_from, memory.large_from)
-        return memory if all(_may_follow(endpoint, origin) for origin in origins) else Memory()
+        return (
+            memory if all(_may_follow(endpoint, origin) for origin in origins if origin) else Memory(told_at=self.now)
+        )
 
-    def is_avoided(self, endpoint: Endpoint) -> bool:
-        """Whether it failed so lately that others are asked first."""
-        return 0 <= self._clock() - self.recall(endpoint).failed_at < AVOIDED_S
+    def recall_host(self, origin: str) -> Memory:
+        """Return what is remembered of a data host."""
+        return self._recall(_of_host(origin))
 
     def learn(self, endpoint: Endpoint, memory: Memory) -> None:
-        """Remember something of an endpoint."""
-        if memory != self._known.get(endpoint.address, Memory()):
-            self._learnt[endpoint.address] = replace(memory, told_at=self._clock())
+        """Add what was seen of an endpoint now."""
+        self._learn(_of_endpoint(endpoint), memory)
 
-    def failed(self, endpoint: Endpoint) -> None:
-        """Remember that it was silent or refused."""
-        self.learn(endpoint, replace(self.recall(endpoint), failed_at=self._clock()))
+    def learn_host(self, origin: str, memory: Memory) -> None:
+        """Add what was seen of a data host now."""
+        self._learn(_of_host(origin), memory)
 
     def save(self) -> None:
-        """Write what was learnt, beside what other processes have written meanwhile; a full disk does no harm."""
-        if not self._learnt:
-            return
-        now = self._clock()
-        kept = {name: one for name, one in _read(self._path).items() if now - one.told_at < KEPT_S} | self._learnt
-        newest = sorted(kept, key=lambda name: kept[name].told_at)[-MAX_ENTRIES:]
-        try:
-            _write(self._path, {name: asdict(kept[name]) for name in newest})
-        except OSError as error:
-            log.debug("%s: cannot be written: %s", self._path, error)
-        self._known |= self._learnt
-        self._learnt.clear()
+        """Write what was learnt, beside what other processes learn meanwhile; a full disk does no harm."""
+        if self._learnt:
+            self._ledger.add(self._learnt)
+            self._learnt = {}
+
+    def is_due(self, memory: Memory) -> bool:
+        """Whether it is time to see if a dead host lives again, and nobody else is about to."""
+        now = self.now
+        return memory.is_gone and now - memory.gone_at >= QUIET_S and now - memory.probed_at >= LEASE_S
+
+    def claim(self, endpoint: Endpoint, origin: str = "") -> bool:
+        """Say that this process will see whether a dead endpoint, or data host, lives; False where another one does."""
+        key, now = _of_host(origin) if origin else _of_endpoint(endpoint), self.now
+
+        def claimed(book: Book) -> Book | None:
+            memory = book.get(key, Memory()).faded(now)
+            return {**book, key: replace(memory, probed_at=now)} if self.is_due(memory) else None
+
+        return self._ledger.change(claimed)
+
+    def forget(self, endpoints: Iterable[Endpoint] | None = None) -> bool:
+        """Forget these endpoints and their data hosts, or everything; False where that cannot be written."""
+        names = None if endpoints is None else {name for one in endpoints for name in self._names(one)}
+
+        def forgotten(book: Book) -> Book:
+            return {} if names is None else {key: memory for key, memory in book.items() if key not in names}
+
+        until = time.monotonic() + FORGET_S
+        while not (done := self._ledger.change(forgotten)) and time.monotonic() < until:
+            time.sleep(0.02)
+        self._known = forgotten(self._known)
+        return done
+
+    def _names(self, endpoint: Endpoint) -> set[str]:
+        memory = self._recall(_of_endpoint(endpoint))
+        return {_of_endpoint(endpoint), *(_of_host(one) for one in (memory.small_from, memory.large_from) if one)}
+
+    def _recall(self, key: str) -> Memory:
+        return self._known.get(key, Memory()).faded(self.now)
+
+    def _learn(self, key: str, memory: Memory) -> None:
+        told = {key: replace(memory, told_at=self.now)}
+        self._learnt, self._known = merged(self._learnt, told), merged(self._known, told)
 
 
-def _read(path: Path) -> dict[str, Memory]:
-    with suppress(OSError, ValueError, RecursionError):
-        with path.open("rb") as file:
-            told = json.loads(file.read(MAX_BYTES))
-        if isinstance(told, dict):
-            return {name: memory for name, row in told.items() if (memory := _memory(row)) is not None}
-    return {}
+def _of_endpoint(endpoint: Endpoint) -> str:
+    return f"endpoint {endpoint.address}"
 
 
-def _memory(row: object) -> Memory | None:
-    """Read one row; None where it is not of our making."""
-    if not isinstance(row, dict):
-        return None
-    values = {field.name: row.get(field.name, field.default) for field in fields(Memory)}
-    if any(type(values[field.name]) is not type(field.default) for field in fields(Memory)):
-        return None
-    memory = Memory(**values)
-    # JSON as Python reads it knows NaN and Infinity, too.
-    return memory if 0 <= memory.connect_s < LONGEST_S else None
-
-
-def _write(path: Path, rows: Mapping[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(rows, file, indent=1)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _of_host(origin: str) -> str:
+    return f"host {origin}"
 
 
 def _may_follow(endpoint: Endpoint, origin: str) -> bool:
     """Whether a redirect from this endpoint to that origin would be followed."""
-    if not origin:
-        return True
     try:
         parts = urlsplit(origin)
         port = parts.port
     except ValueError:
         return False
-    plain = origin == f"{parts.scheme}://{parts.netloc}" and parts.hostname and port != 0
+    plain = origin == f"{parts.scheme}://{parts.netloc}" and parts.hostname and port != 0 and "@" not in parts.netloc
     return bool(plain) and parts.scheme in ("https", "http") and (parts.scheme == "https" or _is_plain(endpoint))
 
 

@@ -65,7 +65,12 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Bytes of several endpoints that do not fit together, kept until the right ones are there."""
+    """Bytes of several endpoints that do not fit together, kept until the right ones are there.
+
+    Attributes:
+        path: Where they are.
+        runs: Which of them came in this call, and from whom.
+    """
 
     path: Path
     runs: tuple[Run, ...]
@@ -144,6 +149,7 @@ class Intake:
         self._hosts: dict[str, None] = {}
         self._shares: dict[tuple[str, str], list[Run]] = {}
         self._reused = 0
+        self._adopted: tuple[Run, ...] = ()
         self._tries = 0
 
     @property
@@ -169,7 +175,7 @@ class Intake:
             self._progress.update(size)
             return self._pool.ready_path(self._entry)
         self._partial = await self._write(self._pool.claim, self._entry)
-        self._reused = self._partial.held
+        self._reused, self._adopted = self._partial.held, tuple(self._partial.runs)
         self._progress.update(self._reused)
         if self._entry.size is not None and 0 < self._partial.front == self._entry.size:
             return await self._judge_what_was_left()
@@ -184,6 +190,12 @@ class Intake:
             self._open.append(piece)
             return piece
         return None
+
+    @property
+    def held(self) -> int:
+        """How many bytes of the file are there by now, resumed ones and those in memory too; none counts twice."""
+        held = self._partial.held + sum(piece.waiting for piece in self._open)
+        return held if self._entry.size is None else min(held, self._entry.size)
 
     @property
     def lacks_bytes(self) -> bool:
@@ -499,7 +511,7 @@ class Intake:
         Raises:
             Failure: Always.
         """
-        runs = tuple(self._partial.runs)
+        runs, adopted, self._adopted = tuple(self._partial.runs), self._adopted, ()
         self._progress.update(-self._partial.held)
         self._hasher, self._hashed = self._new_hasher(), 0
         if self._whole is not None:
@@ -512,7 +524,8 @@ class Intake:
             await self._write(self._partial.restart)
             raise wrong
         self._lose(runs, Fault.MIXED)
-        self._suspect = Suspect(await self._write(self._partial.set_aside), runs)
+        given = tuple(Run(*span, run.giver) for run in runs for span in gaps(adopted, run.start, run.end))
+        self._suspect = Suspect(await self._write(self._partial.set_aside), given)
         self._reused = 0
         raise Failure(Fault.MIXED, "bytes of several endpoints do not fit together; fetched whole from one")
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from mirrorhub.chain import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer, Ask, Client, Stream, Timeouts, retry_after_s
+from mirrorhub.impressions import Impressions, origin_of
 from mirrorhub.models import Endpoint
 from mirrorhub.spans import PIECE, Span
 
@@ -88,6 +89,7 @@ class Contact:
         stands: A connection has stood in this call.
         answered: It has answered in this call.
         data_origins: Whom it redirected to last, for small files and for large ones; itself where it did not.
+        impressions: How it, and everybody it redirected to, did in this call.
     """
 
     endpoint: Endpoint
@@ -103,6 +105,7 @@ class Contact:
     stands: bool = False
     answered: bool = False
     data_origins: dict[bool, str] = field(default_factory=dict)
+    impressions: Impressions = field(default_factory=Impressions, repr=False)
     _moved: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -124,7 +127,7 @@ class Contact:
             self.reached(self.endpoint, connect_s)
             self.stands = True
 
-        return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane)
+        return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane, impressions=self.impressions)
 
     def moved(self, url: str) -> str:
         """Return where the bytes of this address were last; a signed address may be used for all of a file's pieces."""
@@ -354,12 +357,6 @@ def _kind(answer: Answer) -> str:
     if kind == "text/html" or answer.body.lstrip()[:1] == b"<":
         return "a web page"
     return kind or "no content type"
-
-
-def origin_of(url: str) -> str:
-    """Return an address's scheme, host and port."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _is_large(size: int | None) -> bool:

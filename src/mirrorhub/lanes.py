@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from mirrorhub.chain import Beat, Chain
 from mirrorhub.contacts import Contacts
+from mirrorhub.findings import tell
 from mirrorhub.health import Health
 from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Contact, Lane
@@ -196,8 +197,7 @@ class Lanes:
         """Remember what was learnt; connections stay for the next call."""
         for timer in self._timers:
             timer.cancel()
-        for lanes in self._lanes.values():
-            self._remember(lanes[0].contact)
+        tell([lanes[0].contact for lanes in self._lanes.values()], self._chain, self._health)
         self._health.save()
         await self.contacts.aclose()
 
@@ -205,7 +205,8 @@ class Lanes:
         """Open connections to whoever will give bytes, as far as is known."""
         for lane in lanes:
             ask = lane.contact.ask(origin + "/", Beat(), lane=lane.number)
-            lane.contact.client.connect_early(replace(ask, credentials={}, connected=lambda _: None))
+            seen = lane.contact.impressions.at(origin)
+            lane.contact.client.connect_early(replace(ask, credentials={}, connected=seen.connected))
 
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
         """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
@@ -227,30 +228,13 @@ class Lanes:
     def _recall(self, contact: Contact) -> None:
         contact.reached = self._reached
         memory = self._health.recall(contact.endpoint)
-        contact.connect_s = memory.connect_s
         contact.takes_range = memory.takes_range or None
         for large, origin in ((False, memory.small_from), (True, memory.large_from)):
             if origin:
                 contact.data_origins[large] = origin
-
-    def _remember(self, contact: Contact) -> None:
-        known, elsewhere = self._health.recall(contact.endpoint), contact.data_origins
-        # As it was now, where it was measured: a line that was bad once would be taken for far for ever. A data host is
-        # connected to early, and not measured then.
-        now_s = 0.0 if contact.relays(None) else contact.took_s
-        small, large = (elsewhere.get(size, "") for size in (False, True))
-        if self._chain.is_avoided(contact.endpoint):
-            self._health.failed(contact.endpoint)
-        elif contact.answered:
-            memory = replace(
-                known,
-                connect_s=now_s or contact.connect_s,
-                small_from=small if small != contact.origin else "",
-                large_from=large if large != contact.origin else "",
-                takes_range=bool(contact.takes_range),
-                failed_at=0.0,
-            )
-            self._health.learn(contact.endpoint, memory)
+        relays = contact.relays(None)
+        giver = self._health.recall_host(contact.data_origins[True]) if relays else memory
+        contact.connect_s = giver.connect_s
 
 
 def _takes(connect_s: float) -> str:

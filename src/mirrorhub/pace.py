@@ -120,9 +120,13 @@ class Pace:
         self._began_at = self._next_trial_at = clock()
 
     async def watch(self) -> None:
-        """Look at it again and again, until cancelled."""
+        """Look at it again and again, until cancelled; a mistake in here is told, and costs speed at most."""
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                log.exception("the transfer goes on at the pace it has")
+                return
             await asyncio.sleep(TICK_S)
 
     def look(self) -> None:

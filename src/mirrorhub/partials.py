@@ -35,6 +35,8 @@ SYNCED = 1 << 20
 """Bytes from which on a file is synced before anything is said of it."""
 JOURNAL_SYNC_S = 2.0
 """How old the journal's lines may be when the power fails: the bytes of younger ones are fetched again."""
+_UNKNOWN = "unknown-"
+"""How the names of contents begin that no digest is known of."""
 
 
 @dataclass(slots=True)
@@ -194,6 +196,7 @@ class PartialPool:
         self._partial = home / "partial"
         self._ready = home / "ready"
         self._left: dict[str, list[Path]] | None = None
+        self._unknown: list[Path] = []
 
     def prepare(self) -> None:
         """Make the folders, and look once what earlier calls have left: of most files they have left nothing.
@@ -214,7 +217,10 @@ class PartialPool:
 
     def ready_path(self, entry: FileEntry) -> Path:
         """Return where a checked file waits."""
-        return self._ready / _key(entry)
+        place = self._ready / _key(entry)
+        if entry.digest is None:
+            self._unknown.append(place)
+        return place
 
     def ready_size(self, entry: FileEntry) -> int | None:
         """Return the size of a checked file that waits, None if there is none.
@@ -314,10 +320,18 @@ class PartialPool:
             partial.confirm()
         finally:
             partial.close()
-        if partial.runs:
-            key = partial.folder.name.partition(".")[0]
+        key = partial.folder.name.partition(".")[0]
+        if key.startswith(_UNKNOWN):
+            partial.restart()  # nobody could tell whether it is what they want
+        elif partial.runs:
             with suppress(OSError):
                 partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
+
+    def forget_unknown(self) -> None:
+        """Remove files without a digest that will not be published: no later call could tell what they are."""
+        for place in self._unknown:
+            with suppress(OSError):
+                place.unlink()
 
     def clear(self) -> None:
         """Remove the folders if nothing is left in them."""
@@ -341,7 +355,7 @@ class PartialPool:
 def _key(entry: FileEntry) -> str:
     """Name a content; one without a digest is nobody else's."""
     if entry.digest is None:
-        return f"unknown-{secrets.token_hex(8)}"
+        return f"{_UNKNOWN}{secrets.token_hex(8)}"
     return f"{entry.digest.algorithm}-{entry.digest.value}"
 
 

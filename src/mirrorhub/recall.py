@@ -1,4 +1,4 @@
-"""What is on disk already: no loop is started here, no socket opened, nothing written."""
+"""What is on disk already: no loop is started here, no socket opened, nothing written but that a file was hashed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from mirrorhub.config import Settings
 from mirrorhub.errors import NotCachedError, PinnedError, ResolutionError
 from mirrorhub.hubs.aliases import pinned_manifest
-from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher
+from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher, VoucherKind
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import wanted_files
 from mirrorhub.stores.notes import Note, held_files
@@ -20,6 +20,13 @@ _HEX = frozenset("0123456789abcdef")
 _SDK_NOTES = frozenset({".msc", ".mdl", ".mv"})
 """What modelscope before 1.38 wrote beside the files."""
 _NOBODY = Voucher("nobody", "found on disk")
+_WORTH: dict[Trust, frozenset[VoucherKind]] = {
+    "lock": frozenset({"lock", "pin"}),
+    "official": frozenset({"lock", "pin", "official"}),
+    "auto": frozenset({"lock", "pin", "official", "named", "mirror"}),
+    "any": frozenset({"lock", "pin", "official", "named", "mirror", "nobody"}),
+}
+"""Whose word counts at each level of trust: see `resolver`."""
 
 
 def pinned_for(request: SnapshotRequest, trust: Trust) -> Manifest | None:
@@ -52,7 +59,8 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
         return _pinned(request, store, manifest)
     if request.revision is None or not _is_commit(request.revision):
         return None
-    return remembered(request, store)
+    found = remembered(request, store)
+    return found if found and is_believed(found.vouched_by, settings.trust) else None
 
 
 def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot:
@@ -65,11 +73,7 @@ def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manif
     found = _pinned(request, store, manifest) if manifest else remembered(request, store)
     found = found or (None if manifest else _unnoted(request, store))
     if found is None:
-        revision = f"@{request.revision}" if request.revision else ""
-        raise NotCachedError(
-            f"{request.repo}{revision} is not complete in {store.home}, and this call is offline. "
-            "Bring it with `mirrorhub download` where there is a network, or point the cache directory to where it is."
-        )
+        raise _not_cached(request, store)
     return found
 
 
@@ -80,10 +84,15 @@ def remembered(request: SnapshotRequest, store: Store) -> Snapshot | None:
     if note is None:
         return None
     chosen = chosen_files(note.manifest, request)
-    held = held_files(folder, chosen, note, verify=request.verify)
+    held = store.notes.held(folder, chosen, note, verify=request.verify)
     if len(held) < len(chosen):
         return None
     return _snapshot(folder, note.manifest, chosen)
+
+
+def is_believed(voucher: Voucher, trust: Trust) -> bool:
+    """Whether what is on disk was vouched for by somebody whose word counts now; who did may have counted then."""
+    return voucher.kind in _WORTH[trust]
 
 
 def chosen_files(manifest: Manifest, request: SnapshotRequest) -> tuple[FileEntry, ...]:
@@ -104,7 +113,9 @@ def _pinned(request: SnapshotRequest, store: Store, manifest: Manifest) -> Snaps
     """Find pinned content wherever it lies: the digests say whether it is the same."""
     chosen = chosen_files(manifest, request)
     for folder, note in _places(store, manifest):
-        if len(held_files(folder, chosen, note, verify=request.verify)) == len(chosen):
+        same = note is not None and note.manifest.files == manifest.files
+        look = store.notes.held if same else held_files
+        if len(look(folder, chosen, note, verify=request.verify)) == len(chosen):
             return _snapshot(folder, manifest, chosen)
     return None
 
@@ -138,6 +149,31 @@ def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
             path = Path(root, name)
             if path.is_file() and not name.endswith(".incomplete") and name not in _SDK_NOTES:
                 yield path.relative_to(folder).as_posix(), path.stat().st_size
+
+
+def _not_cached(request: SnapshotRequest, store: Store) -> NotCachedError:
+    """Say what is not there: of a snapshot that was whole once, the file that is not as it was."""
+    name = f"{request.repo}@{request.revision}" if request.revision else f"{request.repo}"
+    if (found := store.found(request.revision)) and (lost := _lost(request, found[0], found[1])):
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        return NotCachedError(
+            f"{found[0] / lost[0]}{more} of {name} is not complete, and this call is offline: it was checked when it "
+            "was published, and is gone or changed since. Where there is a network, `mirrorhub download` or "
+            "`mirrorhub cache verify --repair` brings that file alone; or copy it from a machine that has it."
+        )
+    return NotCachedError(
+        f"{name} is not complete in {store.home}, and this call is offline. "
+        "Bring it with `mirrorhub download` where there is a network, or point the cache directory to where it is."
+    )
+
+
+def _lost(request: SnapshotRequest, folder: Path, note: Note | None) -> list[str]:
+    """Return wanted files that were there once, and are not now as they were."""
+    if note is None:
+        return []
+    chosen = wanted_files(note.manifest, request.wanted)
+    held = held_files(folder, chosen, note, verify=request.verify)
+    return [entry.path for entry in chosen if entry.path in note.stamps and entry.path not in held]
 
 
 def _snapshot(folder: Path, manifest: Manifest, chosen: tuple[FileEntry, ...]) -> Snapshot:

@@ -18,6 +18,8 @@ from mirrorhub.contacts import Contacts
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.errors import (
     AccessDeniedError,
+    ChainError,
+    IntegrityError,
     RepoNotFoundError,
     ResolutionError,
     RevisionNotFoundError,
@@ -26,21 +28,26 @@ from mirrorhub.errors import (
 )
 from mirrorhub.exclusive import exclusive
 from mirrorhub.faults import Fault
-from mirrorhub.health import Health
+from mirrorhub.health import QUIET_S, Health
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
 from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
+from mirrorhub.preference import Grade, order_to_pull, places
 from mirrorhub.progress import Progress
-from mirrorhub.recall import chosen_files, remembered
+from mirrorhub.recall import chosen_files, is_believed, remembered
 from mirrorhub.resolver import resolve
+from mirrorhub.revival import see_who_lives_again
 from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
-from mirrorhub.stores.notes import Stamp, held_files, merged, stamp_of
+from mirrorhub.stores.healing import set_damaged_aside
+from mirrorhub.stores.leftovers import tidy
+from mirrorhub.stores.notes import held_files, merged, stamp_of
 from mirrorhub.stores.publish import Vanished, finish_interrupted
 from mirrorhub.stores.registry import Store, own_folders, store_for
+from mirrorhub.stores.seen import Stamp
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
@@ -77,16 +84,16 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client) -
             async with asking.watch.part("resolve", ResolutionError):
                 manifest = asking.account.manifest = await resolve(request, settings, asking.chain, asking.lanes)
         except ResolutionError as error:
-            return _what_is_there(request, store, error, asking.account)
+            return await asyncio.to_thread(_what_is_there, request, settings, store, error, asking.account)
         if snapshot := await _complete(request, store, manifest, asking.chain):
             return replace(snapshot, seconds=asking.watch.seconds)
-        async with asking.watch.part("lock", TransferError), _held(store, settings, asking):
-            try:
+        try:
+            async with asking.watch.part("lock", TransferError), _held(store, settings, asking):
                 snapshot = await _bring(request, settings, store, manifest, asking)
-            except TransferError as error:
-                if await _has_moved(request, settings, client, manifest, error):
-                    raise _Moved(error) from None
-                raise
+        except TransferError as error:
+            if await _has_moved(request, settings, client, manifest, error):
+                raise _Moved(error) from None
+            return await asyncio.to_thread(_what_is_there, request, settings, store, error, asking.account)
         return replace(snapshot, lanes=asking.lanes.reports(), seconds=asking.watch.seconds)
 
 
@@ -133,10 +140,16 @@ class _Asking:
 @contextlib.asynccontextmanager
 async def _asking(request: SnapshotRequest, settings: Settings, client: Client) -> AsyncIterator[_Asking]:
     """What one call asks with; however it ends, it leaves its report."""
-    chain = Chain(endpoints_for(request.repo, settings), settings.patience, settings.silence_s)
     health = Health(settings.state_dir)
-    for endpoint in filter(health.is_avoided, chain.endpoints):
-        chain.avoid(endpoint)
+    found = places(endpoints_for(request.repo, settings), health, default=settings.endpoints is None)
+    chain = Chain([place.endpoint for place in found], settings.patience, settings.silence_s)
+    chain.pull_in_order(order_to_pull(found))
+    for place in found:
+        if place.is_gone:
+            chain.avoid(place.endpoint)
+        if place.grade >= Grade.GONE:
+            chain.spare(place.endpoint, QUIET_S)
+    see_who_lives_again(found, settings, client, health, chain.welcome)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
     watch = Stopwatch(settings.timeout_s, chain.attempts)
@@ -157,7 +170,7 @@ async def _complete(request: SnapshotRequest, store: Store, manifest: Manifest, 
     if request.force_download or note is None or note.manifest.files != manifest.files or not store.names(manifest):
         return None
     chosen = chosen_files(manifest, request)
-    held = await asyncio.to_thread(held_files, store.place(manifest), chosen, note, verify=request.verify)
+    held = await asyncio.to_thread(store.notes.held, store.place(manifest), chosen, note, verify=request.verify)
     plan = make_plan(chosen, held.keys())
     return None if plan.fetch else _snapshot(store, manifest, plan, {}, chain)
 
@@ -190,16 +203,19 @@ async def _bring(
 
 async def _plan(request: SnapshotRequest, store: Store, manifest: Manifest, pool: PartialPool) -> Plan:
     """Compare the manifest with the disk, after finishing what an ended process had begun."""
+    chosen = chosen_files(manifest, request)
     with disk_errors(store.home):
         await asyncio.to_thread(finish_interrupted, store.home)
+        await asyncio.to_thread(tidy, store.home, keep=map(pool.ready_path, chosen))
         await asyncio.to_thread(pool.prepare)
-    chosen = chosen_files(manifest, request)
     if request.force_download:
         return make_plan(chosen, frozenset())
     folder, note = store.place(manifest), store.note(manifest)
     with disk_errors(store.home):
         held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
-        spare = await asyncio.to_thread(_spare, store, pool, [entry for entry in chosen if entry.path not in held])
+        missing = [entry for entry in chosen if entry.path not in held]
+        await asyncio.to_thread(set_damaged_aside, store.home, store.suspects(manifest, missing), note)
+        spare = await asyncio.to_thread(_spare, store, pool, missing)
     return make_plan(chosen, held.keys(), spare)
 
 
@@ -251,16 +267,27 @@ def _snapshot(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str
     )
 
 
-def _what_is_there(request: SnapshotRequest, store: Store, error: ResolutionError, account: Account) -> Snapshot:
-    """Nobody could be asked: return what is complete on disk, and say so.
+def _what_is_there(
+    request: SnapshotRequest, settings: Settings, store: Store, error: ChainError, account: Account
+) -> Snapshot:
+    """Nobody could be asked, or nobody could give what is new: return what is complete on disk, and say so.
 
     Raises:
-        ResolutionError: Nothing is, or the caller will not have it, or the hub itself said no.
+        ChainError: Nothing is, or the caller will not have it, or somebody did answer: with a no, or wrong bytes.
     """
-    said_no = isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError)
-    found = remembered(request, store) if request.allow_stale and not said_no else None
-    if found is None:
+    answered = isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError | IntegrityError)
+    wanted = request.allow_stale and not request.force_download and not answered
+    try:
+        found = remembered(request, store) if wanted else None
+    except ResolutionError:
+        found = None  # what is there is of a commit that has no such file
+    if found is None or not found.files or not is_believed(found.vouched_by, settings.trust):
         raise error
     account.stale(error)
-    log.warning("%s: no endpoint could be asked; using what is in %s, which may be old", request.repo, found.path)
+    log.warning("%s: %s; using what is in %s, which may be old", request.repo, _lack(error), found.path)
     return replace(found, stale=True, attempts=error.attempts)
+
+
+def _lack(error: ChainError) -> str:
+    asked = isinstance(error, ResolutionError)
+    return "no endpoint could be asked" if asked else "no endpoint could give the files that are new"

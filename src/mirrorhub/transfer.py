@@ -51,6 +51,8 @@ class Transfer:
         self._pool = pool
         self._manifest = manifest
         self._budget = Budget(lanes.streams, lanes.room)
+        self._intakes: set[Intake] = set()
+        self._brought = 0
         # One thread writes: the disk never holds up the loop, and nothing is written and hashed at a time.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="mirrorhub-write")
         # Another one syncs, which may take long: it holds up neither.
@@ -69,6 +71,7 @@ class Transfer:
         watching = asyncio.ensure_future(pace.watch())
 
         fetched: dict[str, Fetched] = {}
+        whole = False
 
         async def one(entry: FileEntry) -> None:
             try:
@@ -82,23 +85,30 @@ class Transfer:
                     # Before the task is made: twenty thousand that only wait would cost as much as their files.
                     await slots.acquire()
                     group.create_task(one(entry))
+            whole = True
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         finally:
             watching.cancel()
             self._writer.shutdown(wait=True)
             self._syncer.shutdown(wait=True)
+            if not whole:
+                self._pool.forget_unknown()
         return fetched
 
     def _left(self, plan: Plan) -> int:
-        return plan.size - self._chain.total_received
+        """How many bytes are still to come: of those that came in vain none counts, and of those on disk each does."""
+        return plan.size - self._brought - sum(intake.held for intake in self._intakes)
 
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
         intake = Intake(self._chain, self._pool, entry, progress, self._write, self._sync)
+        self._intakes.add(intake)
         with disk_errors(self._pool.home):
             try:
                 place = await intake.begin() or await self._bring(entry, intake)
+                self._brought += entry.size or 0
             finally:
+                self._intakes.discard(intake)
                 if intake.holds_anything:
                     # A cancelled call, too, leaves its bytes for the next one.
                     await uninterrupted(intake.leave())
@@ -193,7 +203,7 @@ class Transfer:
     def _pullers(self, entry: FileEntry) -> Sequence[Endpoint]:
         """Whoever may give the bytes: anybody where the digest is known, else only who vouched for the listing."""
         if entry.digest is not None:
-            return [endpoint for endpoint in self._chain.endpoints if "pull" in endpoint.can]
+            return self._chain.pullers
         return [endpoint for endpoint in self._chain.endpoints if str(endpoint) == self._manifest.vouched_by.name]
 
     async def _write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -222,8 +232,8 @@ def _is_large(entry: FileEntry) -> bool:
 
 
 def _weight(size: int | None) -> int:
-    """How much room a whole body needs; one of unknown size as much as may be read ahead of it."""
-    return PIECE if size is None else max(size, MIN_WEIGHT)
+    """How much room a whole body needs: what may be read ahead of it, which is no more for one that is larger."""
+    return PIECE if size is None else min(max(size, MIN_WEIGHT), PIECE)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -8,6 +8,7 @@ where nobody ever serves one of them; EITHER is what is left:
     if it were asked again, which the chain's table rules out;
   - one that gives part of a body each time, or crawls: whether that ends within the limit is a matter of seconds;
   - silence at the only endpoint: it ends the call, as does any silence that is longer than what is allowed;
+  - a stream limit that is lowered under httpx's own connections, which may hang then;
   - a listing without digests: then the bytes may come from nobody but who gave it;
   - a call that is allowed less time than anything may take.
 """
@@ -15,13 +16,14 @@ where nobody ever serves one of them; EITHER is what is left:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+from fnmatch import fnmatchcase
 
-from tests.chaos.schedule import LIMIT_S, Call, File, Host
+from tests.chaos.schedule import LIMIT_S, Call, File, Host, Schedule
 from tests.fakehub import faults as f
 from tests.fakehub.messages import Kind
-from tests.fakehub.repo import HubName
+from tests.fakehub.repo import LFS_PATTERNS, HubName
 from tests.fakehub.rules import ConnectionFault, Fault, Rule
 
 PIECE = 1 << 20
@@ -30,6 +32,18 @@ HEALING = LAPS - 2
 """Failures at an endpoint after which it is still asked once more, with one lap to spare."""
 SILENT_S = SILENCE_S - 1.0
 CRAWL_S = 1.0
+IN_BODIES = (
+    f.Alter
+    | f.Truncate
+    | f.OverLong
+    | f.EndlessBody
+    | f.GzipBody
+    | f.HangInBody
+    | f.Reset
+    | f.RstStream
+    | f.Close
+    | f.GoAway
+)
 PARKED_S = 1.0
 
 
@@ -65,11 +79,15 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is asked for: the kinds of its requests, and its size in bytes, of a file also the path."""
+    """What is asked for: the kinds of its requests, and its size in bytes, of a file also its path.
+
+    Where it is redirected, what would harm its bytes may only harm the redirect, and nobody.
+    """
 
     kinds: frozenset[Kind]
     size: int
     path: str = ""
+    redirected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +105,28 @@ class Before:
     doubtful: tuple[File, ...] = ()
 
 
-def verdict(hub: HubName, hosts: Sequence[Host], call: Call, before: Before, files: Sequence[File]) -> Verdict:
-    """Say what must come of a call for a repository of these files."""
-    listings = [_listing(hub, host, len(files)) for host in hosts]
-    bodies = [_body(file) for file in files]
-    rules = [_harmful(given, [listing, *bodies]) for given, listing in zip(call.rules, listings, strict=True)]
+def verdict(schedule: Schedule, call: Call, before: Before, files: Sequence[File]) -> Verdict:
+    """Say what must come of a schedule's call for a repository of these files."""
+    hosts = schedule.hosts
+    listings = [_listing(schedule.hub, host, len(files)) for host in hosts]
+    given_rules = [_as_carried(schedule, given) for given in call.rules]
+    rules = [
+        _harmful(given, [listing, *(_body(file, host) for file in files)])
+        for given, host, listing in zip(given_rules, hosts, listings, strict=True)
+    ]
     listing = _best(service(own, listings[number], alone=_is_alone(number, rules)) for number, own in enumerate(rules))
     outcome = _of_listing(listing, call, before)
     if listing is not Service.NEVER:
-        outcome = _of_both(outcome, _of_bodies(rules, before))
+        outcome = _of_both(outcome, _of_bodies(hosts, rules, before))
     return Verdict.EITHER if outcome is Verdict.SUCCESS and call.limit_s < LIMIT_S else outcome
+
+
+def _as_carried(schedule: Schedule, rules: Iterable[Rule]) -> list[Rule]:
+    """Where a stream limit is lowered, httpx's own connections may hang: take it for the worst that may be."""
+    stuck = f.LowerStreamLimit if schedule.carrier == "httpx" else ()
+    return [
+        replace(rule, fault=f.EndlessBody(), match=None) if isinstance(rule.fault, stuck) else rule for rule in rules
+    ]
 
 
 def _harmful(rules: Iterable[Rule], subjects: Iterable[Subject]) -> list[Rule]:
@@ -123,14 +153,14 @@ def _of_listing(listing: Service, call: Call, before: Before) -> Verdict:
     return Verdict.EITHER if denied else Verdict.SUCCESS
 
 
-def _of_bodies(rules: Sequence[Sequence[Rule]], before: Before) -> Verdict:
-    bare = [own for own in rules if any(isinstance(rule.fault, f.NoDigests) for rule in own)]
-    if any(_fetched(rules, file) is Service.NEVER for file in _distinct(before.missing)):
+def _of_bodies(hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], before: Before) -> Verdict:
+    bare = [number for number, own in enumerate(rules) if any(isinstance(rule.fault, f.NoDigests) for rule in own)]
+    if any(_fetched(hosts, rules, file) is Service.NEVER for file in _distinct(before.missing)):
         return Verdict.FAILURE
     every = [*before.missing, *before.doubtful]
-    served = [_fetched(rules, file) for file in (every if bare else _distinct(every))]
+    served = [_fetched(hosts, rules, file) for file in (every if bare else _distinct(every))]
     # Whoever lists without digests has to bring every file itself.
-    served += [service(own, _body(file), alone=True) for own in bare for file in every]
+    served += [service(rules[number], _body(file, hosts[number]), alone=True) for number in bare for file in every]
     return Verdict.SUCCESS if all(one >= Service.HEALS for one in served) else Verdict.EITHER
 
 
@@ -140,8 +170,10 @@ def _of_both(one: Verdict, other: Verdict) -> Verdict:
     return Verdict.EITHER if Verdict.EITHER in (one, other) else Verdict.SUCCESS
 
 
-def _fetched(rules: Sequence[Sequence[Rule]], file: File) -> Service:
-    return _best(service(own, _body(file), alone=_is_alone(number, rules)) for number, own in enumerate(rules))
+def _fetched(hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], file: File) -> Service:
+    return _best(
+        service(rules[number], _body(file, host), alone=_is_alone(number, rules)) for number, host in enumerate(hosts)
+    )
 
 
 def _listing(hub: HubName, host: Host, count: int) -> Subject:
@@ -151,8 +183,9 @@ def _listing(hub: HubName, host: Host, count: int) -> Subject:
     return Subject(kinds, 500 + 300 * count)
 
 
-def _body(file: File) -> Subject:
-    return Subject(frozenset({"body"}), file.size, file.path)
+def _body(file: File, host: Host) -> Subject:
+    redirected = host.redirects and any(fnmatchcase(file.path, pattern) for pattern in LFS_PATTERNS)
+    return Subject(frozenset({"body"}), file.size, file.path, redirected)
 
 
 def _is_alone(number: int, rules: Sequence[Sequence[Rule]]) -> bool:
@@ -226,6 +259,8 @@ def _breaks_all(rule: Rule) -> bool:
 
 def effect(fault: Fault, subject: Subject) -> Effect:
     """Say what a fault does to a subject's request that it strikes."""
+    if subject.redirected and isinstance(fault, IN_BODIES):
+        return Effect.PARTLY
     match fault:
         case f.NoConnect() | f.HangOnAccept() | f.HangBeforeAnswer():
             return Effect.HANG

@@ -40,12 +40,14 @@ class Host:
         blobs: It tells sizes and digests with a Hugging Face revision.
         http: The protocols that it offers.
         streams: How many it allows on a connection.
+        redirects: Large files, those that are in LFS, come from a data host that always works.
     """
 
     pulls: bool = False
     blobs: bool = False
     http: tuple[str, ...] = ("h2", "http/1.1")
     streams: int = 128
+    redirects: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Self
 
 OWN = ".mirrorhub"
 LOOK_S = 0.003
-KEPT = ("lock", "notes")
+KEPT = frozenset({"notes", "lock", "reports", "aside"})
 """What may stay of our own beside a whole snapshot."""
 
 
@@ -88,16 +88,29 @@ class Watcher:
             self.wrong[f"seen: {path.relative_to(self._home)} ({len(data)} bytes)"] = None
 
 
-def debris(home: Path, *, whole: bool) -> list[str]:
-    """Return what a call should not have left among our own files; beside a whole snapshot there is next to nothing."""
+def debris(home: Path, wanted: Set[str] | None) -> list[str]:
+    """Return what a call should not have left among our own files.
+
+    Args:
+        home: The repository's folder.
+        wanted: The digests of what was published; nothing of it waits any more, while bytes of another revision may.
+            None after a call that failed: then anything may wait.
+    """
     own = home / OWN
     found = sorted(path.relative_to(own) for path in own.rglob("*")) if own.is_dir() else []
     wrong = [
         path for path in found if path.name.startswith(("staging-", "publish-", "link-", "writable", "lock.holder"))
     ]
-    if whole:
-        wrong += [path for path in found if path.parts[0] not in KEPT and path not in wrong]
+    if wanted is not None:
+        wrong += [path for path in found if path.parts[0] not in KEPT and _is_useless(path, wanted)]
     return [f"left behind: {path}" for path in wrong]
+
+
+def _is_useless(path: PurePath, wanted: Set[str]) -> bool:
+    if path.parts[0] not in ("partial", "ready"):
+        return True
+    key = path.parts[1].partition(".")[0] if len(path.parts) > 1 else ""
+    return key.startswith("unknown-") or key.partition("-")[2].removeprefix("sha1-") in wanted
 
 
 def secrets_in(root: Path, secret: str) -> list[str]:

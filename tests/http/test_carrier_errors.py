@@ -9,6 +9,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from curl_cffi import Curl, CurlError
 
 from mirrorhub.http.carrier import Kind, build_carrier
 from mirrorhub.http.causes import Cause, cause_of
-from mirrorhub.http.origin import Route
+from mirrorhub.http.curl_silence import Heard
+from mirrorhub.http.curl_transfer import CurlTransfer
+from mirrorhub.http.origin import Route, origin_of
 from tests.http.conftest import Client, server_context
 from tests.http.proxies import Proxy, SocksProxy, hang_up
 from tests.http.server import Server
@@ -247,6 +251,71 @@ async def test_pool_timeout(client: Client, tls: ssl.SSLContext) -> None:
         for task in first:
             task.cancel()
         await asyncio.gather(*first, return_exceptions=True)
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_cancelled_while_an_old_connection_is_closed(
+    kind: Kind, ca_file: str, tls_http1: ssl.SSLContext, turns: int
+) -> None:
+    """A request that is called off while the server's closed connections are cleared away leaves no socket behind."""
+    carrier = build_carrier(kind, Route(ca_file=ca_file))
+    async with Server(sized, tls=tls_http1) as server:
+        http = httpx.AsyncClient(transport=carrier)
+        await asyncio.gather(*[http.get(f"{server.url}/10") for _ in range(3)])
+        for connection in server.connections:
+            connection.drop()
+        await server.idle()
+        task = asyncio.create_task(http.get(f"{server.url}/10"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await http.aclose()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            gc.collect()
+    assert [str(warning.message) for warning in caught] == []
+
+
+class OneTransfer:
+    """A lane for one transfer, whose end comes when the test says so."""
+
+    route = Route()
+
+    def __init__(self, request: httpx.Request) -> None:
+        self.origin = origin_of(request, self.route)
+        self.loop = asyncio.get_running_loop()
+        self.heard = Heard(0.0)
+        self.future: asyncio.Future[None] | None = None
+
+    def add(self, transfer: CurlTransfer, curl: Curl) -> asyncio.Future[None]:
+        self.future = self.loop.create_future()
+        return self.future
+
+    def withdraw(self, curl: Curl) -> None: ...
+
+    def remove(self, transfer: CurlTransfer, curl: Curl, *, running: bool) -> None:
+        curl.close()
+
+    def greeted(self, *, http2: bool) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+async def test_an_error_after_the_end() -> None:
+    """An error of a transfer that its reader lets go in the same moment is nobody's, and nobody complains of it."""
+    request = httpx.Request("GET", "https://localhost/")
+    lane, complaints = OneTransfer(request), []
+    lane.loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    transfer = CurlTransfer(lane, request, 0)
+    transfer.start(Curl(), None, [], b"")
+    assert lane.future is not None
+    lane.future.set_exception(CurlError("stream reset", 92))
+    transfer.end()
+    del lane, transfer
+    await asyncio.sleep(0)
+    gc.collect()
+    assert complaints == []
 
 
 # -- proxies

@@ -21,8 +21,10 @@ import click
 
 from mirrorhub import __version__
 from mirrorhub.cli.bench import bench
+from mirrorhub.cli.cache import cache
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
+from mirrorhub.cli.endpoints import endpoints
 from mirrorhub.cli.vad import vad
 from mirrorhub.cli.warmup import warmup
 from mirrorhub.cli.why import why
@@ -51,7 +53,7 @@ def cli(verbose: int) -> None:
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, why, vad, warmup, bench, config):
+for command in (download, why, vad, warmup, endpoints, bench, cache, config):
     cli.add_command(command)
 
 

@@ -24,6 +24,7 @@ from mirrorhub.http.causes import cause_of
 from mirrorhub.http.packed import unpacked
 from mirrorhub.http.redact import redact
 from mirrorhub.http.timing import Timing
+from mirrorhub.impressions import Impression, Impressions
 
 MAX_HOPS = 5
 MAX_RETRY_AFTER_S = 3600.0
@@ -65,6 +66,7 @@ class Ask:
         lane: Which of the final origin's connections the bytes come over.
         relayed: The asked origin is known to redirect to another one: it is asked over its first connection.
         packed: The answer may come compressed; it is one for `Stream.read`. On a far line that saves round trips.
+        impressions: Where it is noted how each host on the way did.
     """
 
     url: str
@@ -75,6 +77,7 @@ class Ask:
     lane: int = 0
     relayed: bool = False
     packed: bool = False
+    impressions: Impressions = field(default_factory=Impressions, repr=False)
 
 
 class Meter(Protocol):
@@ -131,10 +134,15 @@ class Stream:
         multiplexed: It came over HTTP/2.
     """
 
-    def __init__(self, response: httpx.Response, asked: str, meter: Meter | None = None) -> None:
+    def __init__(
+        self, response: httpx.Response, asked: str, meter: Meter | None, seen: Impression, *, listed: bool = False
+    ) -> None:
         self._response = response
         self._asked = asked
         self._meter = meter
+        self._seen = seen
+        self._is_listing = listed  # whose bytes say nothing about a rate
+        self._is_read = False
         self.timing: Timing | None = response.extensions.get("mirrorhub.timing")
         self.connect_s = float(response.extensions.get("mirrorhub.connect_s", 0.0))
         self.multiplexed = response.extensions.get("http_version") == b"HTTP/2"
@@ -159,15 +167,21 @@ class Stream:
         return int(match[1]), int(match[2]), None if match[3] == "*" else int(match[3])
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        if not self._is_listing:
+            self._is_read = True
+            self._seen.begun()
         try:
             async for chunk in self._response.aiter_raw():
                 self._left -= len(chunk)
+                self._seen.gave(0 if self._is_listing else len(chunk))
                 if self._meter is not None:
                     self._meter.received(len(chunk))
                 yield chunk
             self._left = 0
         except httpx.HTTPError as error:
-            raise failure_of(error, self._asked) from error
+            failure = failure_of(error, self._asked)
+            self._seen.failed(failure.fault)
+            raise failure from error
 
     async def read(self, limit: int) -> bytes:
         """Read the whole body, unpacked where it came compressed.
@@ -199,6 +213,9 @@ class Stream:
 
     async def aclose(self) -> None:
         """Let go of the stream; only this one."""
+        if self._is_read:
+            self._is_read = False
+            self._seen.ended()
         await self._response.aclose()
         if self._meter is not None:
             self._meter.unread(min(max(0, self._left), UNREAD))
@@ -239,7 +256,9 @@ class Client:
         first = url
         for _ in range(MAX_HOPS + 1):
             lane = 0 if ask.relayed and _origin(url) == _origin(first) else ask.lane
-            stream = Stream(await self._send(ask, url, credentials, lane), ask.url, self._meter)
+            seen = ask.impressions.at(str(url))
+            response = await self._send(ask, url, credentials, lane, seen)
+            stream = Stream(response, ask.url, self._meter, seen, listed=ask.packed)
             if self._meter is not None:
                 self._meter.answered(stream)
             if stream.status not in _REDIRECTS or "location" not in stream.headers:
@@ -263,13 +282,21 @@ class Client:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def _send(self, ask: Ask, url: httpx.URL, credentials: Mapping[str, str], lane: int) -> httpx.Response:
-        request = _request(ask, url, credentials, lane)
+    async def _send(
+        self, ask: Ask, url: httpx.URL, credentials: Mapping[str, str], lane: int, seen: Impression
+    ) -> httpx.Response:
+        request, asked_at = _request(ask, url, credentials, lane), seen.clock()
         try:
             response = await self._transport.handle_async_request(request)
         except httpx.HTTPError as error:
-            raise failure_of(error, ask.url) from error
+            failure = failure_of(error, ask.url)
+            seen.failed(failure.fault)
+            raise failure from error
+        except asyncio.CancelledError:
+            seen.left()
+            raise
         response.request = request
+        seen.answered(asked_at, float(response.extensions.get("mirrorhub.connect_s", 0.0)))
         return response
 
 

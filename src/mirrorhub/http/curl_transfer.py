@@ -235,9 +235,10 @@ class CurlTransfer(httpx.AsyncByteStream):
         return len(data)
 
     def _on_done(self, future: asyncio.Future[None]) -> None:
+        # Looked at in any case: else asyncio complains of the error of a transfer that was let go a moment before.
+        error = None if future.cancelled() else future.exception()
         if self._done or future is not self._future:
             return
-        error = None if future.cancelled() else future.exception()
         if isinstance(error, CurlError):
             self._error = self._translate(error)
         elif error is not None or future.cancelled():

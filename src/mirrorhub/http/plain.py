@@ -108,10 +108,11 @@ class _Line:
         self._retired = False
         self._closed = False
         self._heard_at = 0.0
+        self._sockets: list[Any] = []
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         self._users += 1
-        watch = _Connecting(request)
+        watch = _Connecting(request, self._keep)
         try:
             work = self._inner.handle_async_request(watch.request)
             response = await self.guarded(work, watch.patience_s)
@@ -173,6 +174,17 @@ class _Line:
         with contextlib.suppress(TimeoutError, httpx.TransportError):
             async with asyncio.timeout(CLOSE_S):
                 await self._inner.aclose()
+        # httpcore loses sight of connections: of one that it has taken out of its pool to close it, where the request
+        # that was to do so is cancelled. To close one twice does no harm.
+        for stream in self._sockets:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                await stream.aclose()
+        self._sockets.clear()
+
+    def _keep(self, stream: Any) -> None:
+        """Remember a network stream until it, or the line, is closed."""
+        self._sockets = [one for one in self._sockets if not _is_closed(one)]
+        self._sockets.append(stream)
 
     def translated(
         self, error: Exception, request: httpx.Request, *, connected: bool, reused: bool = False
@@ -267,7 +279,8 @@ class _Silence:
 class _Connecting:
     """Learns from httpx's trace when the connection of a request stands."""
 
-    def __init__(self, request: httpx.Request) -> None:
+    def __init__(self, request: httpx.Request, opened: Callable[[Any], None]) -> None:
+        self._opened = opened
         self._callback = request.extensions.get("mirrorhub.connected")
         self._chained = request.extensions.get("trace")
         self._started_at: float | None = None
@@ -307,6 +320,7 @@ class _Connecting:
         elif event.endswith(".start_tls.complete"):
             self._shaking_hands = None
             self._secured_at = now
+            self._opened(info.get("return_value"))
         elif event.endswith(".send_request_headers.started") and not _opens_tunnel(info):
             self._stands(now)
         if self._chained is not None:
@@ -327,6 +341,12 @@ class _Connecting:
             self.facts["mirrorhub.timing"] = Timing(None, tcp_s, tls_s)
         if self._callback is not None:
             self._callback(self.facts["mirrorhub.connect_s"])
+
+
+def _is_closed(stream: Any) -> bool:
+    """Whether httpcore's stream over a socket is closed."""
+    socket = stream.get_extra_info("socket")
+    return socket is None or socket.fileno() == -1
 
 
 def _between(start: float | None, end: float | None) -> float | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,10 +49,22 @@ def check_writable(folder: Path) -> None:
     with disk_errors(folder):
         if folder.is_symlink():
             raise StoreError(errno.ELOOP, f"{folder}: a symbolic link stands where our own folder belongs; remove it")
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / "writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        _try_out(folder)
+
+
+def _try_out(folder: Path) -> None:
+    """Write into a folder; whoever makes room may take an empty one away between two steps."""
+    probe = folder / "writable"
+    for left in reversed(range(100)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink(missing_ok=True)
+        except FileNotFoundError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def check_room(folder: Path, needed: int) -> None:
@@ -64,3 +78,21 @@ def check_room(folder: Path, needed: int) -> None:
     if free < needed:
         message = f"{folder}: {needed:,} bytes are needed and {free:,} are free; {_ADVICE[errno.ENOSPC]}"
         raise StoreError(errno.ENOSPC, message)
+
+
+def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file so that nobody sees half of it.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "wb"
+        ) as file:
+            file.write(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.stores.healing import set_edited_aside
 from mirrorhub.stores.notes import Note, NoteBook, left_over
 from mirrorhub.stores.publish import Publication, publish
 
@@ -18,7 +19,7 @@ class FolderStore:
     def __init__(self, repo: Repo, folder: Path) -> None:
         self._repo = repo
         self.home = folder
-        self._notes = NoteBook(folder)
+        self.notes = NoteBook(folder)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the folder."""
@@ -26,7 +27,7 @@ class FolderStore:
 
     def note(self, manifest: Manifest) -> Note | None:
         """Return what is known of the folder, if it is of this repository."""
-        note = self._notes.read(_CURRENT)
+        note = self.notes.read(_CURRENT)
         return note if note and note.manifest.repo == manifest.repo else None
 
     def names(self, manifest: Manifest) -> bool:
@@ -38,9 +39,14 @@ class FolderStore:
         return _CURRENT
 
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
-        """Bring checked files to their paths, and write the note."""
+        """Bring checked files to their paths, and write the note; what a user has changed there is put aside."""
+        set_edited_aside(self.home, places, self.note(manifest), manifest)
         gone = left_over(self.home, self.note(manifest), note)
         publish(self.home, Publication(self.home, places, gone, note, _CURRENT))
+
+    def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
+        """None: what is wrong here may be the user's own, and stays until the right one is there."""
+        yield from ()
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Plain files have no other name."""
@@ -48,7 +54,7 @@ class FolderStore:
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find the folder, if it is there and not known to hold something else."""
-        note = self._notes.read(_CURRENT)
+        note = self.notes.read(_CURRENT)
         if note and (note.manifest.repo != self._repo or revision not in (None, note.manifest.revision)):
             return None
         return (self.home, note) if self.home.is_dir() else None

@@ -22,7 +22,8 @@ from mirrorhub.config import Settings
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.paths import OWN_FOLDER
-from mirrorhub.stores.notes import Note, NoteBook, write_whole
+from mirrorhub.stores.disk import write_whole
+from mirrorhub.stores.notes import Note, NoteBook
 from mirrorhub.stores.publish import Publication, Vanished, publish
 
 _HEX = frozenset("0123456789abcdef")
@@ -33,7 +34,7 @@ class HuggingFaceStore:
 
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self.home = settings.huggingface_cache / f"{repo.type}s--{repo.id.replace('/', '--')}"
-        self._notes = NoteBook(self.home)
+        self.notes = NoteBook(self.home)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the commit."""
@@ -41,7 +42,7 @@ class HuggingFaceStore:
 
     def note(self, manifest: Manifest) -> Note | None:
         """Return what is known of that directory."""
-        return self._notes.read(_commit(manifest))
+        return self.notes.read(_commit(manifest))
 
     def names(self, manifest: Manifest) -> bool:
         """Whether `refs` leads from the revision to the commit."""
@@ -76,6 +77,15 @@ class HuggingFaceStore:
         shutil.copy2(place, copy)
         return copy
 
+    def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
+        """Yield blobs that bear the content's name, which all snapshots share, and files that stand in for links."""
+        note, folder = self.note(manifest), self.place(manifest)
+        for entry in missing:
+            if entry.digest is not None:
+                yield entry, self.home / "blobs" / entry.digest.value
+            if note is not None and entry.path in note.stamps:
+                yield entry, folder / entry.path
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return the blob, which may have come with another revision."""
         blob = self.home / "blobs" / entry.digest.value if entry.digest else None
@@ -87,7 +97,7 @@ class HuggingFaceStore:
         if not _is_commit(commit):
             commit = self._ref(commit)
         folder = self.home / "snapshots" / commit
-        return (folder, self._notes.read(commit)) if _is_commit(commit) and folder.is_dir() else None
+        return (folder, self.notes.read(commit)) if _is_commit(commit) and folder.is_dir() else None
 
     def directories(self) -> Iterator[Path]:
         """Yield the snapshots' directories."""

@@ -9,7 +9,7 @@ Source: modelscope_hub 0.5.1, `_download.py`. Older versions' directories are re
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mirrorhub.config import Settings
@@ -28,7 +28,7 @@ class ModelScopeStore:
         self._kind = f"{repo.type}s"
         self._owner, _, self._name = repo.id.partition("/")
         self.home = self._cache / self._kind / f"{self._owner}--{self._name}"
-        self._notes = NoteBook(self.home)
+        self.notes = NoteBook(self.home)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the revision as it was asked for, like the SDK's."""
@@ -36,7 +36,7 @@ class ModelScopeStore:
 
     def note(self, manifest: Manifest) -> Note | None:
         """Return what is known of that directory, if it is of this repository."""
-        note = self._notes.read(manifest.revision)
+        note = self.notes.read(manifest.revision)
         return note if note and note.manifest.repo == manifest.repo else None
 
     def names(self, manifest: Manifest) -> bool:
@@ -52,6 +52,12 @@ class ModelScopeStore:
         target = self.place(manifest)
         gone = left_over(target, self.note(manifest), note)
         publish(self.home, Publication(target, places, gone, note, manifest.revision))
+
+    def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
+        """Yield files that the note says are there with this content, and that are not."""
+        note, folder = self.note(manifest), self.place(manifest)
+        noted = {entry.path: entry.digest for entry in note.manifest.files if entry.path in note.stamps} if note else {}
+        yield from ((entry, folder / entry.path) for entry in missing if noted.get(entry.path, ()) == entry.digest)
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Copy the file out of another revision, or out of an older version's directory, if it is the same there."""
@@ -73,7 +79,7 @@ class ModelScopeStore:
             candidates += others
         for candidate in candidates:
             if _filled(candidate):
-                note = self._notes.read(str(candidate.relative_to(snapshots)))
+                note = self.notes.read(str(candidate.relative_to(snapshots)))
                 # `a--b/c` and `a/b--c` share a folder in the SDK's layout.
                 return None if note and note.manifest.repo != self._repo else (candidate, note)
         older = self._older() if revision is None else ()

@@ -3,26 +3,30 @@
     {home}/.mirrorhub/notes/{revision}.json
 
 The note, not the directory, says what is complete: a directory may hold what another program left half-done. A file
-whose size and time are as noted is taken as it was when it was checked; any other is hashed again.
+whose size and time are as noted is taken as it was when it was checked; any other is hashed again, and so is a small
+one after the machine was started anew (`seen`). Neither inode nor time of change of the inode is in a stamp: renames,
+links, backups and moves to another machine alter both. So bytes that were changed under the same size and a restored
+time are found by their digest only: with `verify=True`, or `mirrorhub cache verify`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo, TransferReport, Voucher
 from mirrorhub.paths import OWN_FOLDER, file_name, path_problem
+from mirrorhub.stores.disk import write_whole as write_whole
+from mirrorhub.stores.seen import SMALL, SeenBook, Stamp, boot_name, mark_of
 
 FORMAT = 1
-Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,25 @@ class Note:
         manifest: What the repository holds at the revision, wanted or not.
         stamps: (size, time of change in ns) of each file that is there and was checked.
         origins: Which endpoints gave each file's bytes.
+        boot: Under which start of the machine the stamps of small files were taken; empty where nobody knows.
+        name: Under which name it was read.
+        mark: Which state of the note was read.
+        seen: Stamps that were found right since.
     """
 
     manifest: Manifest
     stamps: Mapping[str, Stamp]
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    boot: str = ""
+    name: str = field(default="", compare=False)
+    mark: str = field(default="", compare=False)
+    seen: Mapping[str, Stamp] = field(default_factory=dict, compare=False)
+
+    def trusts(self, path: str, stamp: Stamp) -> bool:
+        """Whether a file that looks like this is as it was when it was checked."""
+        if self.seen.get(path) == stamp:
+            return True
+        return self.stamps.get(path) == stamp and (stamp[0] >= SMALL or self.boot == boot_name())
 
 
 class NoteBook:
@@ -45,13 +63,39 @@ class NoteBook:
 
     def __init__(self, home: Path) -> None:
         self._folder = home / OWN_FOLDER / "notes"
+        self._seen = SeenBook(home)
 
     def read(self, revision: str) -> Note | None:
         """Return the note on a revision; a damaged one counts as none, and its files are hashed again."""
         try:
-            return decode_note(json.loads(self._path(revision).read_bytes()))
+            with self.path(revision).open("rb") as file:
+                mark = mark_of(os.fstat(file.fileno()))
+                note = decode_note(json.loads(file.read()))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
+        return replace(note, name=revision, mark=mark, seen=self._seen.read(revision, mark))
+
+    def held(
+        self, folder: Path, entries: Iterable[FileEntry], note: Note | None, *, verify: bool = False
+    ) -> dict[str, Stamp]:
+        """Do what `held_files` does, and write down which files need not be hashed the next time.
+
+        Args:
+            folder: The snapshot's directory.
+            entries: The files in question, of the note's own manifest.
+            note: What was read of the directory, if anything.
+            verify: Hash each file, whatever its stamp says.
+        """
+        held = held_files(folder, entries, note, verify=verify)
+        if note is not None:
+            self.remember(note, held)
+        return held
+
+    def remember(self, note: Note, hashed: Mapping[str, Stamp]) -> None:
+        """Write down which files were hashed and are right, where the note that was read does not say so."""
+        news = {path: stamp for path, stamp in hashed.items() if not note.trusts(path, stamp)}
+        if news and note.mark:
+            self._seen.write(note.name, note.mark, {**note.seen, **news})
 
     def write(self, revision: str, note: Note) -> None:
         """Replace the note on a revision, whole.
@@ -60,9 +104,28 @@ class NoteBook:
             OSError: The disk refuses.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path(revision), json.dumps(encode_note(note), ensure_ascii=False).encode(), private=True)
+        write_whole(self.path(revision), json.dumps(encode_note(note), ensure_ascii=False).encode(), private=True)
+        self._seen.forget(revision)
 
-    def _path(self, revision: str) -> Path:
+    def forget(self, revision: str) -> None:
+        """Remove the note on a revision: from then on nothing says that its directory is complete.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        self.path(revision).unlink(missing_ok=True)
+        self._seen.forget(revision)
+
+    def names(self) -> list[str]:
+        """Return the revisions that there is a note on."""
+        try:
+            files = sorted(self._folder.iterdir())
+        except OSError:
+            return []
+        return [unquote(file.stem) for file in files if file.suffix == ".json" and not file.name.startswith(".")]
+
+    def path(self, revision: str) -> Path:
+        """Return where the note on a revision is kept."""
         return self._folder / f"{file_name(revision)}.json"
 
 
@@ -77,13 +140,14 @@ def held_files(
         note: What is known of the directory, if anything.
         verify: Hash each file, whatever its stamp says.
     """
-    known = _known(note)
+    known = {entry.path: entry.digest for entry in note.manifest.files} if note else {}
     held: dict[str, Stamp] = {}
     for entry in entries:
         with suppress(OSError):
             path = folder / entry.path
             stamp = stamp_of(path)
-            trusted = not verify and known.get(entry.path) == (entry.digest, stamp)
+            same = entry.path in known and known[entry.path] == entry.digest
+            trusted = note is not None and same and _trusted(note, entry, stamp, verify=verify)
             # Without a digest a file is as good as its note; found without one it is not known to be whole.
             if trusted or (entry.digest is not None and file_matches(path, entry)):
                 held[entry.path] = stamp
@@ -115,11 +179,12 @@ def merged(old: Note | None, manifest: Manifest, held: Mapping[str, Stamp], repo
         current = {entry.path: entry.digest for entry in manifest.files}
         for entry in old.manifest.files:
             if entry.path in old.stamps and entry.digest is not None and current.get(entry.path) == entry.digest:
-                stamps[entry.path] = old.stamps[entry.path]
+                stamps[entry.path] = old.seen.get(entry.path, old.stamps[entry.path])
                 origins[entry.path] = old.origins.get(entry.path, ())
-    stamps.update(held)
+    # A small file that was taken over from another boot and not hashed in this call keeps the whole note in that one.
+    unsure = old is not None and any(not old.trusts(path, stamp) for path, stamp in stamps.items() if path not in held)
     origins.update({report.path: tuple(report.endpoints) for report in reports if report.endpoints})
-    return Note(manifest, stamps, origins)
+    return Note(manifest, stamps | dict(held), origins, boot=old.boot if old and unsure else boot_name())
 
 
 def left_over(folder: Path, old: Note | None, new: Note) -> tuple[str, ...]:
@@ -137,33 +202,15 @@ def left_over(folder: Path, old: Note | None, new: Note) -> tuple[str, ...]:
         if (entry.path not in current or current[entry.path] != entry.digest)
         and entry.path in old.stamps
         and entry.path not in new.stamps
-        and old.stamps[entry.path] == _stamp_or_none(folder / entry.path)
+        and _stamp_or_none(folder / entry.path) in (old.stamps[entry.path], old.seen.get(entry.path, ()))
     )
 
 
-def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write a file so that nobody sees half of it.
-
-    Raises:
-        OSError: The disk refuses.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "wb"
-        ) as file:
-            file.write(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _known(note: Note | None) -> dict[str, tuple[object, Stamp]]:
-    if note is None:
-        return {}
-    digests = {entry.path: entry.digest for entry in note.manifest.files}
-    return {path: (digests.get(path), stamp) for path, stamp in note.stamps.items()}
+def _trusted(note: Note, entry: FileEntry, stamp: Stamp, *, verify: bool) -> bool:
+    """A file without a digest cannot be compared: its stamp has to do, whenever it was taken."""
+    if entry.digest is None:
+        return note.stamps.get(entry.path) == stamp
+    return not verify and note.trusts(entry.path, stamp)
 
 
 def encode_note(note: Note) -> dict[str, object]:
@@ -175,6 +222,7 @@ def encode_note(note: Note) -> dict[str, object]:
         "revision": manifest.revision,
         "commit": manifest.commit,
         "vouched_by": asdict(manifest.vouched_by),
+        "boot": note.boot,
         "files": [
             {
                 **{name: value for name, value in asdict(entry).items() if value is not None},
@@ -203,4 +251,5 @@ def decode_note(raw: Any) -> Note:
     )
     manifest = Manifest(Repo(**raw["repo"]), raw["revision"], raw["commit"], entries, Voucher(**raw["vouched_by"]))
     stamps = {row["path"]: (int(row["stamp"][0]), int(row["stamp"][1])) for row in rows if "stamp" in row}
-    return Note(manifest, stamps, {row["path"]: tuple(row["from"]) for row in rows if "from" in row})
+    origins = {row["path"]: tuple(row["from"]) for row in rows if "from" in row}
+    return Note(manifest, stamps, origins, boot=str(raw.get("boot", "")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, get_args
@@ -13,7 +13,7 @@ from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.folder import FolderStore
 from mirrorhub.stores.huggingface import HuggingFaceStore
 from mirrorhub.stores.modelscope import ModelScopeStore
-from mirrorhub.stores.notes import Note
+from mirrorhub.stores.notes import Note, NoteBook
 
 
 class Store(Protocol):
@@ -21,9 +21,11 @@ class Store(Protocol):
 
     Attributes:
         home: The repository's own folder.
+        notes: What is known of the snapshots in it.
     """
 
     home: Path
+    notes: NoteBook
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot, there or not."""
@@ -43,6 +45,9 @@ class Store(Protocol):
         Raises:
             OSError: The disk refuses.
         """
+
+    def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
+        """Yield where bytes may stand that were published as an entry and are that no longer."""
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return where content that lies under another name waits to be published; copied to `ready` if need be.

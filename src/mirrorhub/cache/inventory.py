@@ -1,0 +1,265 @@
+"""What lies in the caches: every repository with its snapshots, what is on its way, and what was put aside.
+
+Reads only. A folder that an SDK made and that bears no note of ours is counted like any other, and marked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mirrorhub.config import Settings
+from mirrorhub.models import HubName, Repo, RepoType
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.aside import Aside, asides
+from mirrorhub.stores.leftovers import Leftover, leftovers
+from mirrorhub.stores.notes import Note, NoteBook, stamp_of
+
+_TYPES: tuple[RepoType, ...] = ("model", "dataset", "space")
+_CURRENT = "current"
+Inode = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A snapshot on disk.
+
+    Attributes:
+        repo: Of which repository.
+        name: Under which name its note is kept: a revision of ModelScope's, a commit of Hugging Face's.
+        revisions: What it is called: the branches and tags that lead to it, or the name alone.
+        path: Its directory; in a folder of the user's, the folder.
+        note: What is known of it; None where an SDK made it.
+        contents: Each file's bytes on disk by what holds them, so that what snapshots share is counted once.
+        files: How many files there are.
+        unlike: Files that the note says are there and that do not look as noted.
+        used_s: When a file of it was read or written last, in seconds of the epoch.
+        published_s: When its note was written; None without one.
+    """
+
+    repo: Repo
+    name: str
+    revisions: tuple[str, ...]
+    path: Path
+    note: Note | None
+    contents: Mapping[Inode, int]
+    files: int
+    unlike: tuple[str, ...]
+    used_s: float
+    published_s: float | None
+
+    @property
+    def ours(self) -> bool:
+        """Whether we published it."""
+        return self.note is not None
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, what it shares with others included."""
+        return sum(self.contents.values())
+
+    @property
+    def verified(self) -> bool:
+        """Whether each of its files was compared with a digest when it was published."""
+        if self.note is None:
+            return False
+        return all(entry.digest for entry in self.note.manifest.files if entry.path in self.note.stamps)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRepo:
+    """A repository on disk.
+
+    Attributes:
+        repo: Which.
+        home: Its folder.
+        users: It is a folder that the user named, not a cache.
+        snapshots: Its snapshots.
+        on_its_way: What no call has published yet.
+        aside: What was put aside.
+        other: Bytes below `home` that belong to no snapshot and are neither on their way nor put aside.
+    """
+
+    repo: Repo
+    home: Path
+    users: bool
+    snapshots: tuple[StoredSnapshot, ...]
+    on_its_way: tuple[Leftover, ...] = field(default=())
+    aside: tuple[Aside, ...] = field(default=())
+    other: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, each counted once."""
+        return size_together(self.snapshots) + self.size_on_its_way + self.size_aside + self.other
+
+    @property
+    def size_on_its_way(self) -> int:
+        """Bytes that no call has published yet."""
+        return sum(one.size for one in self.on_its_way)
+
+    @property
+    def size_aside(self) -> int:
+        """Bytes that were put aside."""
+        return sum(one.held for one in self.aside)
+
+    @property
+    def address(self) -> str:
+        """What a command line calls it: `ms://owner/name`, `hf://datasets/owner/name`, or the folder."""
+        return str(self.home) if self.users else address_of(self.repo)
+
+
+def address_of(repo: Repo) -> str:
+    """Write a repository as every command reads it."""
+    kind = "" if repo.type == "model" else f"{repo.type}s/"
+    return f"{'hf' if repo.hub == 'huggingface' else 'ms'}://{kind}{repo.id}"
+
+
+def size_together(snapshots: Iterable[StoredSnapshot]) -> int:
+    """Add up what snapshots hold on disk, counting once what they share."""
+    contents: dict[Inode, int] = {}
+    for snapshot in snapshots:
+        contents.update(snapshot.contents)
+    return sum(contents.values())
+
+
+def stored_repos(settings: Settings) -> list[StoredRepo]:
+    """Return everything that lies in both caches."""
+    found = [_stored(repo, home) for repo, home in (*_modelscope(settings), *_huggingface(settings))]
+    return sorted(found, key=lambda one: one.address)
+
+
+def stored_folder(folder: Path) -> StoredRepo | None:
+    """Return what lies in a folder that a user named, if we brought anything there."""
+    note = NoteBook(folder).read(_CURRENT)
+    if note is None:
+        return None
+    snapshot = _snapshot(note.manifest.repo, folder, _CURRENT, folder, (note.manifest.revision,), note)
+    return StoredRepo(note.manifest.repo, folder, True, (snapshot,), tuple(leftovers(folder)), tuple(asides(folder)))
+
+
+def _modelscope(settings: Settings) -> Iterator[tuple[Repo, Path]]:
+    """`models/{owner}--{name}`: the note says where a name with `--` in it is divided."""
+    for kind in _TYPES:
+        for home in _folders(settings.modelscope_cache / f"{kind}s"):
+            owner, mark, name = home.name.partition("--")
+            if mark:
+                yield _repo("modelscope", f"{owner}/{name}", kind, home), home
+
+
+def _huggingface(settings: Settings) -> Iterator[tuple[Repo, Path]]:
+    for home in _folders(settings.huggingface_cache):
+        kind, _, rest = home.name.partition("s--")
+        known = next((one for one in _TYPES if one == kind), None)
+        if known and rest:
+            yield _repo("huggingface", rest.replace("--", "/", 1), known, home), home
+
+
+def _repo(hub: HubName, guessed: str, kind: RepoType, home: Path) -> Repo:
+    book = NoteBook(home)
+    known = (note.manifest.repo for name in book.names() if (note := book.read(name)))
+    fitting = (repo for repo in known if repo.hub == hub and repo.type == kind and _flat(repo.id) == _flat(guessed))
+    return next(fitting, Repo(hub, guessed, kind))
+
+
+def _flat(id: str) -> str:
+    return id.replace("/", "--")
+
+
+def _stored(repo: Repo, home: Path) -> StoredRepo:
+    snapshots = tuple(_snapshots(repo, home))
+    way, aside = tuple(leftovers(home)), tuple(asides(home))
+    held = StoredRepo(repo, home, False, snapshots, way, aside)
+    return StoredRepo(repo, home, False, snapshots, way, aside, max(0, _size_once(home) - held.size))
+
+
+def _snapshots(repo: Repo, home: Path) -> Iterator[StoredSnapshot]:
+    """Yield what our notes name, and the directories that none of them does."""
+    book, above = NoteBook(home), home / "snapshots"
+    refs = _refs(home)
+    noted = {name: note for name in book.names() if (note := book.read(name)) and _may_be(name)}
+    for name, note in noted.items():
+        yield _snapshot(repo, home, name, above / name, tuple(refs.get(name, (name,))), note)
+    tops = {name.split("/")[0] for name in noted}
+    for folder in _folders(above):
+        if folder.name not in tops:
+            yield _snapshot(repo, home, folder.name, folder, tuple(refs.get(folder.name, (folder.name,))), None)
+
+
+def _may_be(name: str) -> bool:
+    """Whether a note's name may be a directory's: the folder may have come from somebody else."""
+    return not {"", ".", ".."}.intersection(name.split("/")) and "\\" not in name and not Path(name).is_absolute()
+
+
+def _refs(home: Path) -> dict[str, list[str]]:
+    """Return the names that lead to each commit, in Hugging Face's layout."""
+    found: dict[str, list[str]] = {}
+    for path in _files_below(home / "refs"):
+        with suppress(OSError, UnicodeDecodeError):
+            commit = path.read_text(encoding="ascii").strip()
+            found.setdefault(commit, []).append(path.relative_to(home / "refs").as_posix())
+    return found
+
+
+def _snapshot(
+    repo: Repo, home: Path, name: str, path: Path, revisions: tuple[str, ...], note: Note | None
+) -> StoredSnapshot:
+    users = path == home
+    places = [path / entry for entry in note.stamps] if users and note else list(_files_below(path))
+    contents: dict[Inode, int] = {}
+    used = written = _published_s(home, name)
+    files = 0
+    for place in places:
+        with suppress(OSError):
+            status = place.stat()
+            contents[status.st_dev, status.st_ino] = status.st_size
+            used = max(used or 0.0, status.st_atime, status.st_mtime)
+            files += 1
+    unlike = tuple(_unlike(path, note)) if note else ()
+    return StoredSnapshot(repo, name, revisions, path, note, contents, files, unlike, used or 0.0, written)
+
+
+def _unlike(folder: Path, note: Note) -> Iterator[str]:
+    for path, stamp in note.stamps.items():
+        try:
+            now = stamp_of(folder / path)
+        except OSError:
+            now = (-1, 0)
+        if now not in (stamp, note.seen.get(path)):
+            yield path
+
+
+def _published_s(home: Path, name: str) -> float | None:
+    with suppress(OSError):
+        return NoteBook(home).path(name).stat().st_mtime
+    return None
+
+
+def _size_once(home: Path) -> int:
+    """Add up what lies below a folder, each file once; links are not followed."""
+    contents: dict[Inode, int] = {}
+    for path in _files_below(home, own=True):
+        with suppress(OSError):
+            status = path.lstat()
+            if not path.is_symlink():
+                contents[status.st_dev, status.st_ino] = status.st_size
+    return sum(contents.values())
+
+
+def _files_below(folder: Path, *, own: bool = False) -> Iterator[Path]:
+    """Yield files and links to files; no link to a folder is entered."""
+    for root, folders, names in os.walk(folder):
+        if not own:
+            folders[:] = [name for name in folders if name != OWN_FOLDER]
+        yield from (Path(root, name) for name in names)
+
+
+def _folders(above: Path) -> list[Path]:
+    """Return the folders in a folder; a link to one is somebody else's affair."""
+    try:
+        return sorted(path for path in above.iterdir() if path.is_dir() and not path.is_symlink())
+    except OSError:
+        return []

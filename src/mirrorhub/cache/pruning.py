@@ -1,0 +1,266 @@
+"""Make room in the caches: choose, which is pure, and delete, which may be cut off anywhere.
+
+The note goes first: from then on nothing says that the snapshot is complete. Then the directory, by one rename, with
+the blobs that no other snapshot links to. Whoever holds the repository next finishes what an ended process had begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot, size_together
+from mirrorhub.cache.selection import Selected
+from mirrorhub.errors import LockTimeoutError, StoreError
+from mirrorhub.exclusive import exclusive
+from mirrorhub.paths import OWN_FOLDER, file_name
+from mirrorhub.stores import aside, trash
+from mirrorhub.stores.disk import check_writable, disk_errors
+from mirrorhub.stores.leftovers import drop, leftovers
+from mirrorhub.stores.notes import NoteBook, stamp_of
+from mirrorhub.stores.publish import finish_interrupted
+
+WAIT_S = 5.0
+"""Whoever works in a repository is not waited for: what is in use is not what should go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What should go: all of what is said, where several things are.
+
+    Attributes:
+        older_than_s: What was not used for so many seconds.
+        larger_than: What is in repositories of more bytes.
+        keep_size: The least used, until no more than so many bytes are left.
+    """
+
+    older_than_s: float | None = None
+    larger_than: int | None = None
+    keep_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What goes of one repository.
+
+    Attributes:
+        repo: Which.
+        snapshots: These snapshots.
+        on_its_way: What no call has published, and no living process owns.
+        aside: What was put aside.
+        older_than_s: Of these two, only what is older.
+    """
+
+    repo: StoredRepo
+    snapshots: tuple[StoredSnapshot, ...] = ()
+    on_its_way: bool = False
+    aside: bool = False
+    older_than_s: float = 0.0
+
+    @property
+    def empties(self) -> bool:
+        """Whether no snapshot stays."""
+        return bool(self.snapshots) and len(self.snapshots) == len(self.repo.snapshots)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a removal went: bytes that are free now, or why nothing was done."""
+
+    removal: Removal
+    freed: int
+    problem: str | None = None
+
+
+def chosen(selection: Sequence[Selected], wish: Wish, now_s: float, *, named: bool) -> list[Removal]:
+    """Choose snapshots.
+
+    Args:
+        selection: Of these.
+        wish: By what.
+        now_s: The time that ages are counted from.
+        named: Somebody named the repositories, so that what an SDK made may go, too.
+    """
+    candidates = [
+        (repo, one)
+        for repo, snapshots in selection
+        for one in snapshots
+        if (one.ours or named)
+        and (wish.older_than_s is None or now_s - one.used_s > wish.older_than_s)
+        and (wish.larger_than is None or repo.size > wish.larger_than)
+    ]
+    if wish.keep_size is not None:
+        candidates = _least_used([repo for repo, _ in selection], candidates, wish.keep_size)
+    grouped = ((repo, tuple(one for owner, one in candidates if owner is repo)) for repo, _ in selection)
+    return [Removal(repo, going) for repo, going in grouped if going]
+
+
+def room(removal: Removal, now_s: float) -> int:
+    """Return how many bytes a removal frees: what other snapshots share stays."""
+    staying = [one for one in removal.repo.snapshots if one not in removal.snapshots]
+    freed = size_together(removal.repo.snapshots) - size_together(staying)
+    whole = removal.empties and not removal.repo.users
+    if removal.on_its_way or whole:
+        old = (one for one in removal.repo.on_its_way if now_s - one.written_s >= removal.older_than_s)
+        freed += sum(one.size for one in old if not one.alive)
+    if removal.aside or whole:
+        freed += sum(one.held for one in removal.repo.aside if now_s - one.at_s >= removal.older_than_s)
+    return freed
+
+
+async def remove(removal: Removal) -> Outcome:
+    """Delete; where a living process works in the repository, nothing.
+
+    Raises:
+        StoreError: The disk refuses.
+    """
+    own = removal.repo.home / OWN_FOLDER
+    freed = room(removal, time.time())
+    try:
+        with disk_errors(removal.repo.home):
+            if removal.repo.home.is_symlink():
+                return Outcome(removal, 0, "its folder is a symbolic link, which is left alone")
+            check_writable(own)
+            async with exclusive(own / "lock", WAIT_S):
+                problem = await asyncio.to_thread(_remove, removal)
+    except (LockTimeoutError, StoreError) as error:
+        return Outcome(removal, 0, str(error))
+    return Outcome(removal, 0 if problem else freed, problem)
+
+
+def _least_used(
+    repos: Iterable[StoredRepo], candidates: list[tuple[StoredRepo, StoredSnapshot]], keep: int
+) -> list[tuple[StoredRepo, StoredSnapshot]]:
+    """Take the least used, one by one, until the rest is small enough."""
+    left = {id(one): one for repo in repos for one in repo.snapshots}
+    rest = sum(repo.size for repo in repos) - size_together(left.values())
+    going: list[tuple[StoredRepo, StoredSnapshot]] = []
+    for repo, one in sorted(candidates, key=lambda pair: pair[1].used_s):
+        if rest + size_together(left.values()) <= keep:
+            break
+        going.append((repo, one))
+        del left[id(one)]
+    return going
+
+
+def _remove(removal: Removal) -> str | None:
+    """Delete what was chosen; the caller holds the repository. Returns why nothing was done."""
+    home, repo = removal.repo.home, removal.repo
+    finish_interrupted(home)
+    if removal.snapshots and any(one.alive for one in leftovers(home)):
+        return "a living process is bringing something to it"
+    for snapshot in removal.snapshots:
+        _forget(home, snapshot, users=repo.users)
+    whole = removal.empties and not repo.users
+    if removal.on_its_way or whole:
+        _drop_leftovers(home, removal.older_than_s)
+    if removal.aside or whole:
+        _drop_aside(home, removal.older_than_s)
+    trash.empty(home, own=True)
+    if whole:
+        _remove_shell(home)
+    return None
+
+
+def _forget(home: Path, snapshot: StoredSnapshot, *, users: bool) -> None:
+    """Delete one snapshot, the note first."""
+    NoteBook(home).forget(snapshot.name)
+    (home / OWN_FOLDER / "reports" / f"{file_name(snapshot.name)}.json").unlink(missing_ok=True)
+    if users:
+        places = _as_brought(snapshot)
+        trash.discard(home, places)
+        _remove_empty(home, places)
+        return
+    _forget_refs(home, snapshot.name)
+    if _is_below(home / "snapshots", snapshot.path):
+        trash.discard(home, [snapshot.path])
+        _remove_empty(home / "snapshots", [snapshot.path])
+
+
+def _as_brought(snapshot: StoredSnapshot) -> list[Path]:
+    """Return a user's folder's files that are as they were brought: what the user has changed is the user's."""
+    note = snapshot.note
+    if note is None:
+        return []
+    places = [snapshot.path / path for path in note.stamps if path not in snapshot.unlike]
+    return [place for place in places if _is_below(snapshot.path, place) and _exists(place)]
+
+
+def _exists(place: Path) -> bool:
+    with suppress(OSError):
+        return stamp_of(place) is not None
+    return False
+
+
+def _is_below(above: Path, place: Path) -> bool:
+    """Whether a place lies below a folder without a symbolic link between them."""
+    below = place.relative_to(above)
+    return not above.is_symlink() and not any((above / parent).is_symlink() for parent in below.parents[:-1])
+
+
+def _forget_refs(home: Path, commit: str) -> None:
+    """Remove the names that lead to a commit, in Hugging Face's layout."""
+    refs = home / "refs"
+    if refs.is_symlink():
+        return
+    for path in [path for path in refs.rglob("*") if path.is_file() and not path.is_symlink()]:
+        with suppress(OSError, UnicodeDecodeError):
+            if path.read_text(encoding="ascii").strip() == commit:
+                path.unlink()
+
+
+def _remove_empty(above: Path, places: Iterable[Path]) -> None:
+    """Remove the folders between `above` and places that are gone, as far as nothing is left in them."""
+    for place in places:
+        for folder in place.relative_to(above).parents[:-1]:
+            with suppress(OSError):
+                (above / folder).rmdir()
+
+
+def _drop_leftovers(home: Path, older_than_s: float) -> None:
+    now_s = time.time()
+    for one in leftovers(home):
+        if not one.alive and now_s - one.written_s >= older_than_s:
+            drop(home, one)
+
+
+def _drop_aside(home: Path, older_than_s: float) -> None:
+    now_s = time.time()
+    for one in aside.asides(home):
+        if now_s - one.at_s >= older_than_s:
+            aside.remove(one)
+
+
+def _remove_shell(home: Path) -> None:
+    """Remove the folder of a repository of which nothing is left: an SDK's scan would trip over it.
+
+    The lock's file goes while it is held, and last: whoever waits for it makes a new one, in a folder that then stays.
+    """
+    own = home / OWN_FOLDER
+    if not (own / "reports").is_symlink():
+        shutil.rmtree(own / "reports", ignore_errors=True)
+    _rmdir(path for path in own.glob("*") if path.is_dir() and not path.is_symlink())
+    _rmdir(sorted((path for path in (home / "refs").rglob("*") if path.is_dir()), reverse=True))
+    _rmdir([home / "refs", home / "blobs"])
+    with suppress(OSError):
+        locks = {"lock", "lock.holder"}
+        if _names(home) <= {"snapshots", OWN_FOLDER} and _names(own) <= locks:
+            _rmdir([home / "snapshots"])
+            for name in locks:
+                (own / name).unlink(missing_ok=True)
+            _rmdir([own, home])
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def _rmdir(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()

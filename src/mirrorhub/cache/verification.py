@@ -1,0 +1,163 @@
+"""Hash what lies in the caches and compare it with what was vouched for; and bring again what is not right."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mirrorhub.api import Options, fetch, fetch_files
+from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot
+from mirrorhub.digest import BLOCK, hasher_for
+from mirrorhub.models import Digest, FileEntry, Snapshot
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.notes import NoteBook, stamp_of
+from mirrorhub.stores.seen import Stamp
+
+Problem = Literal["damaged", "missing", "extra"]
+Key = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file that is not as it should be.
+
+    Attributes:
+        path: Its path in the repository.
+        problem: `damaged`, `missing`, or `extra`: there, and in no listing.
+        expected: The digest that was vouched for; empty for an extra file.
+        actual: The digest that it has; empty where it was not computed.
+        origins: The endpoints that had given it.
+    """
+
+    path: str
+    problem: Problem
+    expected: str = ""
+    actual: str = ""
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found in one snapshot.
+
+    Attributes:
+        snapshot: Which.
+        checked: How many files were hashed and right.
+        bare: How many have no digest, so that only size and time could be compared.
+        findings: What is not right.
+    """
+
+    snapshot: StoredSnapshot
+    checked: int
+    bare: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The paths of files that are damaged or missing."""
+        return tuple(one.path for one in self.findings if one.problem != "extra")
+
+
+class Verification:
+    """Hashes files, each once: several snapshots may share it."""
+
+    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+        """Take who wants to hear how many bytes were read."""
+        self._on_bytes = on_bytes
+        self._known: dict[Key, str] = {}
+
+    def verify(self, repo: StoredRepo, snapshot: StoredSnapshot) -> Verdict:
+        """Compare every file that the note says is there; write down that small ones were hashed."""
+        note = snapshot.note
+        if note is None:
+            return Verdict(snapshot, 0, 0, ())
+        findings, right, bare = [], dict[str, Stamp](), 0
+        for entry in (entry for entry in note.manifest.files if entry.path in note.stamps):
+            finding = self._finding(snapshot.path, entry, note.stamps[entry.path], note.origins.get(entry.path, ()))
+            if finding is not None:
+                findings.append(finding)
+            elif entry.digest is None:
+                bare += 1
+            else:
+                with suppress(OSError):
+                    right[entry.path] = stamp_of(snapshot.path / entry.path)
+        NoteBook(repo.home).remember(note, right)
+        return Verdict(snapshot, len(right), bare, (*findings, *_extra(repo, snapshot)))
+
+    def _finding(self, folder: Path, entry: FileEntry, stamp: Stamp, origins: tuple[str, ...]) -> Finding | None:
+        expected = str(entry.digest or "")
+        try:
+            now = stamp_of(folder / entry.path)
+            actual = self._digest(folder / entry.path, entry.digest, now[0]) if entry.digest else ""
+        except OSError:
+            return Finding(entry.path, "missing", expected, "", origins)
+        right = now == stamp if entry.digest is None else actual == entry.digest.value
+        return None if right else Finding(entry.path, "damaged", expected, actual, origins)
+
+    def _digest(self, place: Path, digest: Digest, size: int) -> str:
+        status = place.stat()
+        key = (status.st_dev, status.st_ino, digest.algorithm)
+        if key not in self._known:
+            self._known[key] = self._hash(place, digest, size)
+        return self._known[key]
+
+    def _hash(self, place: Path, digest: Digest, size: int) -> str:
+        hasher = hasher_for(digest, size)
+        with place.open("rb") as file:
+            while block := file.read(BLOCK):
+                hasher.update(block)
+                self._on_bytes(len(block))
+        return hasher.hexdigest()
+
+
+def size_to_read(snapshots: Iterable[StoredSnapshot]) -> int:
+    """Return how many bytes a verification reads, for a bar; what snapshots share is read once."""
+    contents = {inode: size for one in snapshots if one.ours for inode, size in one.contents.items()}
+    return sum(contents.values())
+
+
+def repair(repo: StoredRepo, verdict: Verdict, options: Options) -> Snapshot:
+    """Put aside what is damaged, and bring it again, from the revision that the snapshot is of.
+
+    A branch that has moved since is brought as it is now: one snapshot never mixes two commits.
+
+    Raises:
+        MirrorHubError: It cannot be brought.
+    """
+    note = verdict.snapshot.note
+    assert note is not None, "only what we published can be brought again"
+    manifest = note.manifest
+    given: Options = {
+        **options,
+        "hub": manifest.repo.hub,
+        "repo_type": manifest.repo.type,
+        "verify": True,
+        "allow_stale": False,
+    }
+    if repo.users:
+        given["local_dir"] = repo.home
+    elif manifest.repo.hub == "huggingface" and manifest.commit:
+        # A commit does not move: of its files those that are lost will do.
+        return fetch_files(manifest.repo.id, verdict.lost, manifest.commit, **given)
+    if any(entry.path not in note.stamps for entry in manifest.files):
+        given["allow_patterns"] = [glob.escape(entry.path) for entry in manifest.files if entry.path in note.stamps]
+    return fetch(manifest.repo.id, manifest.revision, **given)
+
+
+def _extra(repo: StoredRepo, snapshot: StoredSnapshot) -> list[Finding]:
+    """Name files that no listing has; in a folder of the user's they are the user's."""
+    if repo.users or snapshot.note is None:
+        return []
+    known = {entry.path for entry in snapshot.note.manifest.files}
+    found = (
+        path.relative_to(snapshot.path) for path in snapshot.path.rglob("*") if path.is_symlink() or not path.is_dir()
+    )
+    return [
+        Finding(path.as_posix(), "extra")
+        for path in sorted(found)
+        if path.as_posix() not in known and OWN_FOLDER not in path.parts
+    ]

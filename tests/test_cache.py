@@ -1,0 +1,727 @@
+"""`mirrorhub cache`: what lies there, whether it is right, and making room, also while somebody works in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mirrorhub import Settings, fetch
+from mirrorhub.cache.inventory import StoredRepo, stored_repos
+from mirrorhub.cache.pruning import Removal, Wish, chosen
+from mirrorhub.cli import main
+from mirrorhub.errors import NotCachedError
+from mirrorhub.models import FileEntry
+from mirrorhub.owner import own_name
+from mirrorhub.partials import PartialPool
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.aside import Limits, asides, put_aside
+from mirrorhub.stores.leftovers import leftovers, tidy
+from mirrorhub.stores.trash import discard, empty
+from tests.fakehub import FakeHub, Repo
+from tests.fakehub.repo import sample_bytes
+from tests.quick import quick
+
+FILES = {"config.json": b"{}", "sub/x.txt": b"x" * 3000, "model.bin": sample_bytes("model", 1_200_000)}
+SHARED = sample_bytes("shared", 200_000)
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(params=["modelscope", "huggingface"])
+def hub_name(request: pytest.FixtureRequest) -> str:
+    """Each hub in turn."""
+    return str(request.param)
+
+
+def repo_of(hub_name: str, id: str = "org/name", files: dict[str, bytes] | None = None) -> Repo:
+    """A repository."""
+    return Repo(hub_name, id, FILES if files is None else files)  # type: ignore[arg-type]
+
+
+def bring(hub_name: str, id: str = "org/name", **options: Any) -> Path:
+    """Bring a repository into the cache."""
+    with FakeHub([repo_of(hub_name, id)]) as hub:
+        return fetch(id, hub=hub_name, settings=quick(hub.url), **options).path
+
+
+def address(hub_name: str, id: str = "org/name") -> str:
+    """What the command line calls it."""
+    return f"{'hf' if hub_name == 'huggingface' else 'ms'}://{id}"
+
+
+def stored(address: str) -> StoredRepo | None:
+    """What lies in the caches under an address."""
+    return next((one for one in stored_repos(Settings.load()) if one.address == address), None)
+
+
+def listed(capsys: Capture, *names: str) -> list[dict[str, Any]]:
+    """What `list --json` says."""
+    capsys.readouterr()
+    assert main(["cache", "list", "--json", *names]) == 0
+    records: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return records
+
+
+def test_list(hub_name: str, capsys: Capture) -> None:
+    """Every snapshot stands there with its files, its bytes, who vouched for it, and that it was verified."""
+    path = bring(hub_name)
+    (record,) = listed(capsys)
+    (snapshot,) = record["snapshots"]
+    size = sum(len(data) for data in FILES.values())
+    assert (record["repo"], record["hub"], record["id"]) == (address(hub_name), hub_name, "org/name")
+    assert (snapshot["path"], snapshot["files"], snapshot["size"]) == (str(path), 3, size)
+    assert size < record["size"] < size + 10_000
+    assert (snapshot["ours"], snapshot["verified"], snapshot["changed"]) == (True, True, [])
+    assert snapshot["revisions"] == ["main" if hub_name == "huggingface" else "master"]
+    assert snapshot["vouched_by"].startswith("named https://localhost")
+    assert main(["cache", "list"]) == 0
+    told = capsys.readouterr().out
+    assert "verified" in told
+    assert "1 repositories, 1 snapshots, 1.2 MB" in told
+
+
+def test_list_of_nothing(capsys: Capture) -> None:
+    """An empty cache, or none, is no error."""
+    assert listed(capsys) == []
+    assert main(["cache", "list"]) == 0
+    assert main(["cache", "partials"]) == 0
+    assert main(["cache", "verify"]) == 0
+    assert main(["cache", "prune", "--older-than", "1d"]) == 0
+
+
+def test_list_of_a_folder(tmp_path: Path, capsys: Capture) -> None:
+    """A folder that was given as local_dir is shown where it is named; only what we brought is counted."""
+    folder = tmp_path / "local"
+    bring("modelscope", local_dir=folder)
+    (folder / "mine.bin").write_bytes(b"m" * 10_000_000)
+    assert listed(capsys) == []
+    (record,) = listed(capsys, str(folder))
+    assert record["local_dir"]
+    assert record["size"] < 2_000_000
+    assert record["snapshots"][0]["files"] == 3
+
+
+def test_list_of_what_an_sdk_made(tmp_path: Path, capsys: Capture) -> None:
+    """What bears no note of ours is shown as such."""
+    folder = tmp_path / "ms" / "models" / "org--sdk" / "snapshots" / "master"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"a" * 10)
+    (record,) = listed(capsys)
+    assert (record["repo"], record["size"]) == ("ms://org/sdk", 10)
+    assert not record["snapshots"][0]["ours"]
+    assert main(["cache", "list"]) == 0
+    assert "not ours" in capsys.readouterr().out
+
+
+def test_list_counts_once_what_is_shared(capsys: Capture) -> None:
+    """Bytes that two snapshots share are counted once."""
+    repo = repo_of("huggingface")
+    with FakeHub([repo]) as hub:
+        fetch("hf://org/name", settings=quick(hub.url))
+        repo.commit({"config.json": b"{ }"})
+        fetch("hf://org/name", settings=quick(hub.url))
+    (record,) = listed(capsys)
+    assert [one["size"] > 1_200_000 for one in record["snapshots"]] == [True, True]
+    assert record["size"] < 1_300_000
+
+
+def test_names_that_could_harm_a_terminal(tmp_path: Path, capsys: Capture) -> None:
+    """A folder may have come from somebody else: its names can do nothing to a terminal."""
+    folder = tmp_path / "ms" / "models" / "org--\x1b[31mred" / "snapshots" / "[bold]master"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"a")
+    assert main(["cache", "list"]) == 0
+    told = capsys.readouterr().out
+    assert "\x1b[31m" not in told
+    assert "[bold]master" in told
+
+
+def test_a_planted_note_names_a_folder_outside(tmp_path: Path) -> None:
+    """A note whose name climbs out of its folder leads nowhere: nothing outside is listed, hashed or deleted."""
+    bring("modelscope")
+    outside = tmp_path / "ms" / "models" / "precious"
+    outside.mkdir()
+    (outside / "model.bin").write_bytes(b"precious")
+    notes = tmp_path / "ms" / "models" / "org--name" / OWN_FOLDER / "notes"
+    shutil.copy(notes / "master.json", notes / "..%2F..%2Fprecious.json")
+    assert [one.name for one in stored_repos(Settings.load())[0].snapshots] == ["master"]
+    assert main(["cache", "prune", "org/name", "-y"]) == 0
+    assert (outside / "model.bin").read_bytes() == b"precious"
+
+
+def damage(file: Path) -> None:
+    """Flip a byte, and put the time back."""
+    before = file.stat()
+    with file.open("r+b") as opened:
+        opened.write(b"?")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_verify(hub_name: str, capsys: Capture) -> None:
+    """Without damage the exit code is 0; damage, loss and extra files are told, with who gave the bytes: 5."""
+    path = bring(hub_name)
+    assert main(["cache", "verify"]) == 0
+    assert "3 files right" in capsys.readouterr().out
+    damage(path / "model.bin")
+    (path / "sub" / "x.txt").unlink()
+    (path / "more.txt").write_bytes(b"more")
+    assert main(["cache", "verify"]) == 5
+    told = capsys.readouterr().out
+    assert "damaged: model.bin: sha256:" in told
+    assert "it came from https://localhost" in told
+    assert "missing: sub/x.txt" in told
+    assert "extra: more.txt" in told
+    assert main(["cache", "verify", "--json", address(hub_name)]) == 5
+    (record,) = json.loads(capsys.readouterr().out)
+    assert {one["path"]: one["problem"] for one in record["findings"]} == {
+        "model.bin": "damaged",
+        "sub/x.txt": "missing",
+        "more.txt": "extra",
+    }
+
+
+def test_verify_and_an_extra_file_alone(hub_name: str) -> None:
+    """A file that no listing has is told of, and is no damage."""
+    (bring(hub_name) / "more.txt").write_bytes(b"more")
+    assert main(["cache", "verify"]) == 0
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["cache", "folder"])
+def test_repair(hub_name: str, local: bool, tmp_path: Path, capsys: Capture) -> None:
+    """With --repair the damaged file alone is put aside and brought again, and then all is right."""
+    folder = tmp_path / "local" if local else None
+    with FakeHub([repo_of(hub_name)]) as hub:
+        path = fetch("org/name", hub=hub_name, settings=quick(hub.url), local_dir=folder).path
+        damage(path / "model.bin")
+        (path / "config.json").unlink()
+        hub.log.clear()
+        names = [str(folder)] if local else []
+        assert main(["cache", "verify", "--repair", "--endpoint", hub.url, *names]) == 0
+        sent = hub.log.bytes_sent_by_file()
+    # A blob outlives its link.
+    whole = {"config.json": 2} if local or hub_name == "modelscope" else {}
+    assert sent == {"model.bin": 1_200_000, **whole}
+    assert "brought again" in capsys.readouterr().out
+    assert {name: (path / name).read_bytes() for name in FILES} == FILES
+    (aside,) = asides(path if local else path.parents[1])
+    assert aside.path == "model.bin"
+    assert main(["cache", "verify", *names]) == 0
+    assert main(["cache", "list", *names]) == 0
+    assert "put aside: model.bin" in capsys.readouterr().out
+
+
+def test_repair_of_a_part() -> None:
+    """Of a snapshot that holds a part of the repository, that part is made right, and nothing else comes."""
+    with FakeHub([repo_of("modelscope")]) as hub:
+        path = fetch("org/name", settings=quick(hub.url), allow_patterns=["*.json", "*.bin"]).path
+        damage(path / "config.json")
+        assert main(["cache", "verify", "--repair", "--endpoint", hub.url]) == 0
+    assert not (path / "sub").exists()
+    assert (path / "config.json").read_bytes() == b"{}"
+
+
+def test_repair_when_nobody_answers(hub_name: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be brought again stays told of: exit code 5, and why."""
+    path = bring(hub_name)
+    damage(path / "model.bin")
+    monkeypatch.setenv("MIRRORHUB_OFFLINE", "1")
+    assert main(["cache", "verify", "--repair"]) == 5
+    assert "model.bin" in capsys.readouterr().err
+
+
+def test_verify_what_is_shared_once(capsys: Capture) -> None:
+    """A blob that two snapshots share is read once, and found damaged in both."""
+    repo = repo_of("huggingface")
+    with FakeHub([repo]) as hub:
+        path = fetch("hf://org/name", settings=quick(hub.url)).path
+        repo.commit({"config.json": b"{ }"})
+        fetch("hf://org/name", settings=quick(hub.url))
+        damage(path / "model.bin")
+        assert main(["cache", "verify", "--json"]) == 5
+        records = json.loads(capsys.readouterr().out)
+        assert [[one["path"] for one in record["findings"]] for record in records] == [["model.bin"]] * 2
+        hub.log.clear()
+        assert main(["cache", "verify", "--repair", "--endpoint", hub.url]) == 0
+        assert hub.log.bytes_sent_by_file() == {"model.bin": 1_200_000}
+    assert main(["cache", "verify"]) == 0
+
+
+def aged(path: Path, days: float) -> None:
+    """Let a snapshot be as if it had not been used for so long."""
+    at = time.time() - days * 86_400
+    for file in (path, *path.rglob("*")):
+        os.utime(file.resolve(), (at, at))
+    for note in (path.parents[1] / OWN_FOLDER / "notes").iterdir():
+        os.utime(note, (at, at))
+
+
+def test_prune_a_repository(hub_name: str, tmp_path: Path, capsys: Capture) -> None:
+    """What is named goes, and nothing is left of it; what is beside stays."""
+    path, other = bring(hub_name), bring(hub_name, "org/other")
+    (path.parents[1] / OWN_FOLDER / "reports").mkdir()
+    name = next((path.parents[1] / OWN_FOLDER / "notes").iterdir()).name
+    (path.parents[1] / OWN_FOLDER / "reports" / name).write_text("{}")
+    assert main(["cache", "prune", address(hub_name), "-y"]) == 0
+    assert "freed 1.2 MB" in capsys.readouterr().out
+    assert not path.parents[1].exists()
+    assert (other / "model.bin").read_bytes() == FILES["model.bin"]
+    with pytest.raises(NotCachedError):
+        fetch("org/name", hub=hub_name, local_files_only=True)
+
+
+def test_prune_asks(hub_name: str, capsys: Capture) -> None:
+    """Nothing is deleted before somebody has said yes; --dry-run asks nothing and deletes nothing."""
+    path = bring(hub_name)
+    for answer in ("n\n", ""):
+        done = subprocess.run(
+            [sys.executable, "-m", "mirrorhub", "cache", "prune", address(hub_name)],
+            input=answer,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        assert "Delete this?" in done.stdout
+        assert (path / "model.bin").is_file()
+    assert main(["cache", "prune", address(hub_name), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "frees 1.2 MB" in told
+    assert "Delete" not in told
+    assert (path / "model.bin").is_file()
+
+
+def test_prune_by_age(hub_name: str) -> None:
+    """What was not used for longer goes; reading a file is use."""
+    old, read, new = (bring(hub_name, f"org/{name}") for name in ("old", "read", "new"))
+    aged(old, 40)
+    aged(read, 40)
+    os.utime((read / "model.bin").resolve(), (time.time(), time.time() - 40 * 86_400))
+    assert main(["cache", "prune", "--older-than", "30d", "-y"]) == 0
+    assert [path.exists() for path in (old, read, new)] == [False, True, True]
+
+
+def test_prune_to_a_size(hub_name: str) -> None:
+    """The least used go until what is left is small enough."""
+    paths = [bring(hub_name, f"org/{name}") for name in ("one", "two", "three")]
+    for path, days in zip(paths, (20, 30, 10), strict=True):
+        aged(path, days)
+    assert main(["cache", "prune", "--keep-size", "3MB", "-y"]) == 0
+    assert [path.exists() for path in paths] == [True, False, True]
+
+
+def test_prune_by_size() -> None:
+    """Only repositories that are larger go."""
+    bring("modelscope")
+    with FakeHub([repo_of("modelscope", "org/small", {"a.txt": b"a"})]) as hub:
+        small = fetch("org/small", settings=quick(hub.url)).path
+    assert main(["cache", "prune", "--larger-than", "1MB", "-y"]) == 0
+    assert stored("ms://org/name") is None
+    assert small.is_dir()
+
+
+def test_prune_leaves_what_is_shared() -> None:
+    """When one of two snapshots goes, the blobs that the other links to stay, and the rest goes."""
+    repo = repo_of("huggingface", files={"shared.bin": SHARED, "own.bin": b"old" * 1000})
+    with FakeHub([repo]) as hub:
+        old = fetch("hf://org/name", settings=quick(hub.url))
+        repo.commit({"own.bin": b"new" * 1000})
+        new = fetch("hf://org/name", settings=quick(hub.url)).path
+    assert main(["cache", "prune", f"hf://org/name@{str(old.commit)[:10]}", "-y"]) == 0
+    assert not old.path.exists()
+    assert (new / "shared.bin").read_bytes() == SHARED
+    assert (new / "own.bin").read_bytes() == b"new" * 1000
+    assert len(list((new.parents[1] / "blobs").iterdir())) == 2
+    assert fetch("hf://org/name", local_files_only=True, verify=True).path == new
+
+
+def test_prune_a_branch_with_a_slash() -> None:
+    """A revision whose name has a slash goes with its folders, and its neighbour stays."""
+    repo = repo_of("modelscope")
+    for branch in ("feature/x", "feature/y"):
+        repo.commit({"branch.txt": branch.encode()}, branch=branch)
+    with FakeHub([repo]) as hub:
+        x, y = (fetch("org/name", branch, settings=quick(hub.url)).path for branch in ("feature/x", "feature/y"))
+    assert main(["cache", "prune", "org/name@feature/x", "-y"]) == 0
+    assert (x.exists(), y.exists()) == (False, True)
+    assert main(["cache", "prune", "org/name@feature/y", "-y"]) == 0
+    assert not y.parents[2].exists()
+
+
+def test_prune_a_users_folder(tmp_path: Path) -> None:
+    """Of a folder that the user named goes what we brought; what the user made or changed stays."""
+    folder = tmp_path / "local"
+    bring("modelscope", local_dir=folder)
+    (folder / "mine.txt").write_bytes(b"mine")
+    (folder / "config.json").write_bytes(b"edited")
+    assert main(["cache", "prune", str(folder), "-y"]) == 0
+    left = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if OWN_FOLDER not in path.parts}
+    assert left == {"mine.txt", "config.json"}
+
+
+def test_prune_what_an_sdk_made(tmp_path: Path) -> None:
+    """What bears no note of ours goes only where it is named."""
+    home = tmp_path / "ms" / "models" / "org--sdk"
+    folder = home / "snapshots" / "master"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"a")
+    aged_at = time.time() - 10**8
+    os.utime(folder / "a.txt", (aged_at, aged_at))
+    assert main(["cache", "prune", "--older-than", "1d", "-y"]) == 0
+    assert folder.is_dir()
+    assert main(["cache", "prune", "org/sdk", "-y"]) == 0
+    assert not home.exists()
+
+
+WRONG = [
+    (["prune"], "Say what should go"),
+    (["prune", "--older-than", "soon"], "30d"),
+    (["prune", "--keep-size", "much"], "10GB"),
+    (["prune", "--partials", "--keep-size", "1GB"], "not with --partials"),
+    (["prune", "org/nothing", "-y"], "nothing in the caches is called"),
+    (["verify", "hf://org/nothing"], "nothing in the caches is called"),
+    (["list", "org/name@v9"], "nothing in the caches is called"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=[" ".join(row[0]) for row in WRONG])
+def test_wrong_usage(arguments: list[str], words: str, capsys: Capture) -> None:
+    """What cannot be meant is exit code 2, and said."""
+    bring("modelscope")
+    capsys.readouterr()
+    assert main(["cache", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_name_of_the_other_hub(capsys: Capture) -> None:
+    """A plain name means ModelScope, as everywhere; the other hub's is suggested."""
+    bring("huggingface")
+    assert main(["cache", "verify", "org/name"]) == 2
+    assert "did you mean hf://org/name?" in capsys.readouterr().err
+
+
+def test_the_sdks_after_pruning() -> None:
+    """Both SDKs' scans see what is left, and warn of nothing."""
+    repo = repo_of("huggingface", files={"shared.bin": SHARED, "own.bin": b"old" * 1000})
+    with FakeHub([repo]) as hub:
+        old = fetch("hf://org/name", settings=quick(hub.url))
+        repo.commit({"own.bin": b"new" * 1000})
+        path = fetch("hf://org/name", settings=quick(hub.url)).path
+    bring("huggingface", "org/gone")
+    assert main(["cache", "prune", "hf://org/gone", f"hf://org/name@{old.commit}", "-y"]) == 0
+    program = (
+        "import json; from huggingface_hub import scan_cache_dir, snapshot_download; s = scan_cache_dir(); "
+        "print(json.dumps([[r.repo_id, r.nb_files] for r in s.repos] + [str(w) for w in s.warnings] "
+        "+ [snapshot_download('org/name', local_files_only=True)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == [["org/name", 2], str(path)]
+
+
+CUT_OFF = """
+import os, shutil, signal, sys
+from mirrorhub import fetch
+from mirrorhub.cli import main
+from mirrorhub.errors import NotCachedError
+
+hub, home, template, path, name, local = sys.argv[1:]
+local = local or None
+left = None
+
+def cut(event, arguments):
+    # Whatever changes the disk counts; at the chosen change the process is killed.
+    global left
+    if left is not None and event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir"):
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def content(folder):
+    files = [os.path.join(root, file) for root, _, names in os.walk(folder) for file in names]
+    return {os.path.relpath(file, folder): open(file, "rb").read() for file in files if ".mirrorhub" not in file}
+
+def begin_anew():
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(template, home, symlinks=True)
+
+sys.addaudithook(cut)
+begin_anew()
+whole = content(path)
+for step in range(300):
+    begin_anew()
+    child = os.fork()
+    if child == 0:
+        left = step
+        os._exit(main(["cache", "prune", name, "-y"]))
+    status = os.waitpid(child, 0)[1]
+    if status == 0:
+        break
+    assert os.WIFSIGNALED(status), status
+    try:
+        found = fetch("org/name", hub=hub, local_dir=local, local_files_only=True)
+    except NotCachedError:
+        found = None
+    # Nobody calls a part of it complete, and whoever reads the cache without our note sees all of it or nothing.
+    assert found is None or not found.verified or content(path) == whole, step
+    assert local or not os.path.exists(path) or content(path) == whole, step
+print(step)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize("local", [False, True], ids=["cache", "folder"])
+def test_killed_in_the_middle(hub_name: str, local: bool, tmp_path: Path) -> None:
+    """Killed at any change of the disk, it leaves no half-deleted snapshot that could be taken for complete."""
+    folder = tmp_path / "local" if local else None
+    path = bring(hub_name, local_dir=folder)
+    home, template = path if local else path.parents[1], tmp_path / "template"
+    shutil.copytree(home, template, symlinks=True)
+    name = str(folder) if local else address(hub_name)
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_OFF, hub_name, str(home), str(template), str(path), name, str(folder or "")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 10 < int(done.stdout.splitlines()[-1]) < 299
+
+
+CUT_IN_THE_TRASH = """
+import os, signal, sys
+from mirrorhub.cli import main
+
+def cut(event, arguments):
+    if event in ("os.remove", "os.rmdir") and "trash-" in str(arguments[0]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(cut)
+main(["cache", "prune", sys.argv[1], "-y"])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_killed_and_taken_up(hub_name: str) -> None:
+    """After a kill in the middle the next call in that repository brings the rest of the deletion to its end."""
+    path = bring(hub_name)
+    home = path.parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_IN_THE_TRASH, address(hub_name)], capture_output=True, timeout=50, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert [one.name for one in (home / OWN_FOLDER).iterdir() if one.name.startswith("trash-")]
+    with FakeHub([repo_of(hub_name)]) as hub:
+        again = fetch("org/name", hub=hub_name, settings=quick(hub.url)).path
+    assert {name: (again / name).read_bytes() for name in FILES} == FILES
+    assert not [one.name for one in (home / OWN_FOLDER).iterdir() if one.name.startswith("trash-")]
+
+
+def test_blobs_in_the_trash(tmp_path: Path) -> None:
+    """What a discarded snapshot links to goes with it, unless another one links to it; links elsewhere lead nowhere."""
+    home = tmp_path / "home"
+    for name in ("a", "b", "c"):
+        (home / "blobs").mkdir(parents=True, exist_ok=True)
+        (home / "blobs" / name).write_bytes(b"x")
+    outside = tmp_path / "blobs"
+    outside.mkdir()
+    (outside / "precious").write_bytes(b"x")
+    for snapshot, blobs in (("one", "ab"), ("two", "b")):
+        folder = home / "snapshots" / snapshot
+        folder.mkdir(parents=True)
+        for name in blobs:
+            (folder / name).symlink_to(f"../../blobs/{name}")
+    (home / "snapshots" / "one" / "far").symlink_to("../../../blobs/precious")
+    (home / "snapshots" / "one" / "up").symlink_to("../../blobs/..")
+    (home / OWN_FOLDER).mkdir()
+    discard(home, [home / "snapshots" / "one"])
+    empty(home)
+    assert (home / "blobs" / "a").exists(), "a living process's own"
+    empty(home, own=True)
+    assert sorted(path.name for path in (home / "blobs").iterdir()) == ["b", "c"]
+    assert (outside / "precious").exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from mirrorhub.models import FileEntry
+from mirrorhub.partials import PartialPool
+
+pool = PartialPool(Path(sys.argv[1]))
+pool.prepare()
+partial = pool.claim(FileEntry("model.bin", 10_000, sha256="0" * 64))
+partial.write(0, b"x" * 1000, "https://a.test")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_prune_while_another_process_brings(hub_name: str, capsys: Capture) -> None:
+    """What a living process works on is left as it is, and said; once it has ended, it goes."""
+    path = bring(hub_name)
+    own = path.parents[1] / OWN_FOLDER
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(own)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        capsys.readouterr()
+        assert main(["cache", "partials", "--json"]) == 0
+        (record,) = json.loads(capsys.readouterr().out)
+        assert (record["alive"], record["kind"], record["size"] > 1000) == (True, "partial", True)
+        assert main(["cache", "prune", address(hub_name), "-y"]) == 5
+        assert "living process" in capsys.readouterr().err
+        assert main(["cache", "prune", "--partials", "-y"]) == 0
+        assert leftovers(path.parents[1])
+        assert fetch("org/name", hub=hub_name, local_files_only=True, verify=True).path == path
+        holder.kill()
+    capsys.readouterr()
+    assert main(["cache", "partials", "--json"]) == 0
+    assert not json.loads(capsys.readouterr().out)[0]["alive"]
+    assert main(["cache", "prune", "--partials", "-y"]) == 0
+    assert not leftovers(path.parents[1])
+    assert (path / "model.bin").is_file()
+
+
+def test_prune_and_fetch_at_once(hub_name: str) -> None:
+    """Calls that bring a repository while another process prunes it over and over all end with the right bytes."""
+    program = (
+        "import sys; from mirrorhub.cli import main\n"
+        "while True:\n    main(['cache', 'prune', sys.argv[1], '-y'])\n    print('.', flush=True)"
+    )
+    bring(hub_name)
+    with FakeHub([repo_of(hub_name)]) as hub:
+        pruning = subprocess.Popen(
+            [sys.executable, "-c", program, address(hub_name)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with pruning:
+            assert pruning.stdout is not None
+            pruning.stdout.readline()
+            # It reads on, so that the other never waits for room in the pipe.
+            reading = threading.Thread(target=pruning.stdout.read)
+            reading.start()
+            try:
+                for _ in range(15):
+                    assert len(fetch("org/name", hub=hub_name, settings=quick(hub.url)).files) == 3
+            finally:
+                pruning.kill()
+                reading.join()
+        path = fetch("org/name", hub=hub_name, settings=quick(hub.url)).path
+    assert {name: (path / name).read_bytes() for name in FILES} == FILES
+
+
+def test_partials(hub_name: str, capsys: Capture) -> None:
+    """What is on its way is shown with the file that it is of, where a note knows it."""
+    path = bring(hub_name)
+    repo = repo_of(hub_name)
+    pool = PartialPool(path.parents[1] / OWN_FOLDER)
+    pool.prepare()
+    partial = pool.claim(FileEntry("model.bin", 1_200_000, sha256=repo.files["model.bin"].sha256))
+    partial.note(partial.write(0, b"x" * 500, "https://a.test"))
+    pool.release(partial)
+    assert main(["cache", "partials"]) == 0
+    told = capsys.readouterr().out
+    assert "model.bin" in told
+    assert "gone" in told
+    assert main(["cache", "list"]) == 0
+    assert "on its way: 1" in capsys.readouterr().out
+
+
+def test_prune_what_was_put_aside(capsys: Capture, tmp_path: Path) -> None:
+    """--aside deletes what was put aside, and no snapshot."""
+    path = bring("modelscope")
+    (tmp_path / "x").write_bytes(b"wrong")
+    home = path.parents[1]
+    put_aside(home, tmp_path / "x", FileEntry("x", 1, sha256="0" * 64), "master", (), False)
+    assert main(["cache", "prune", "--aside", "--older-than", "1d", "-y"]) == 0
+    assert len(asides(home)) == 1
+    assert main(["cache", "prune", "--aside", "-y"]) == 0
+    assert asides(home) == []
+    assert (path / "model.bin").is_file()
+
+
+def left(home: Path, digit: str, size: int, days: float, owner: str = "free-1") -> Path:
+    """Leave a partial behind."""
+    folder = home / OWN_FOLDER / "partial" / f"sha256-{digit * 64}.{owner}"
+    folder.mkdir(parents=True)
+    (folder / "data").write_bytes(b"x" * size)
+    at = time.time() - days * 86_400
+    for path in (folder / "data", folder):
+        os.utime(path, (at, at))
+    return folder
+
+
+def test_old_partials_go_by_themselves(hub_name: str) -> None:
+    """A call that prepares a transfer removes what ended processes left long ago; not what it could use itself."""
+    repo = repo_of(hub_name)
+    with FakeHub([repo]) as hub:
+        path = fetch("org/name", hub=hub_name, settings=quick(hub.url), allow_patterns="*.json").path
+        home = path.parents[1]
+        old, young = left(home, "1", 10, 20), left(home, "2", 10, 2)
+        living = left(home, "3", 10, 20, own_name())
+        (home / OWN_FOLDER / "ready").mkdir(exist_ok=True)
+        wanted = home / OWN_FOLDER / "ready" / f"sha256-{repo.files['model.bin'].sha256}"
+        wanted.write_bytes(FILES["model.bin"])
+        os.utime(wanted, (1, 1))
+        hub.log.clear()
+        fetch("org/name", hub=hub_name, settings=quick(hub.url))
+        assert set(hub.log.bytes_sent_by_file()) == {"sub/x.txt"}
+    assert [folder.exists() for folder in (old, young, living)] == [False, True, True]
+
+
+def test_too_many_partials(tmp_path: Path) -> None:
+    """When there is too much the oldest goes first, and what a call wants does not count."""
+    folders = [left(tmp_path, digit, 100, days) for digit, days in (("1", 1), ("2", 3), ("3", 2), ("4", 9))]
+    tidy(tmp_path, [tmp_path / f"sha256-{'4' * 64}"], Limits(100, 250, 10**9))
+    assert [folder.exists() for folder in folders] == [True, False, True, True]
+
+
+def test_planted_links_among_the_leftovers(tmp_path: Path) -> None:
+    """Of a planted symbolic link only the link goes."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious.txt").write_bytes(b"precious")
+    home = tmp_path / "home"
+    left(home, "1", 10, 20)
+    link = home / OWN_FOLDER / "partial" / f"sha256-{'2' * 64}.free-2"
+    link.symlink_to(outside)
+    (home / OWN_FOLDER / "ready").symlink_to(outside)
+    tidy(home, (), Limits(100, 0, 0.0), now_s=time.time() + 100)
+    assert (outside / "precious.txt").read_bytes() == b"precious"
+    assert not link.is_symlink()
+
+
+def named(removals: list[Removal]) -> list[str]:
+    """The names of what was chosen."""
+    return [one.name for removal in removals for one in removal.snapshots]
+
+
+def test_choosing() -> None:
+    """Several conditions have all to be met; the size that is kept counts after them."""
+    repo = repo_of("modelscope")
+    for branch in ("one", "two", "three"):
+        repo.commit({"branch.txt": branch.encode()}, branch=branch)
+    with FakeHub([repo]) as hub:
+        for branch in ("one", "two", "three"):
+            fetch("org/name", branch, settings=quick(hub.url))
+    (found,) = stored_repos(Settings.load())
+    now = time.time() + 100
+    everything = [(found, found.snapshots)]
+    assert named(chosen(everything, Wish(older_than_s=1), now, named=False)) == ["one", "three", "two"]
+    assert named(chosen(everything, Wish(older_than_s=1, larger_than=10**9), now, named=False)) == []
+    assert named(chosen(everything, Wish(older_than_s=1000), now, named=True)) == []
+    assert len(named(chosen(everything, Wish(keep_size=2_600_000), now, named=False))) == 1
+    assert len(named(chosen(everything, Wish(keep_size=0), now, named=False))) == 3
