@@ -12,9 +12,10 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 from mirrorhub import Endpoint
-from mirrorhub.chain import Chain
+from mirrorhub.chain import Chain, Verdict, verdict
 from mirrorhub.config import Patience
-from mirrorhub.intake import Intake
+from mirrorhub.faults import Failure, WrongDigest
+from mirrorhub.intake import Intake, Nothing
 from mirrorhub.models import FileEntry
 from mirrorhub.partials import PartialPool
 from mirrorhub.progress import FileProgress
@@ -95,3 +96,24 @@ def test_told_to_go_on_elsewhere_while_it_settles(size: int, step: int, tmp_path
         return await intake.settle()
 
     assert asyncio.run(run()).read_bytes() == data
+
+
+def test_what_seemed_to_be_there_was_wrong(tmp_path: Path) -> None:
+    """Whoever was asked for nothing, because wrong bytes were there, is asked again, and not given up."""
+    entry = FileEntry("a.txt", 4, sha256(b"good").hexdigest())
+    pool = PartialPool(tmp_path)
+    pool.prepare()
+
+    async def run() -> Failure:
+        intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), at_once, at_once)
+        await intake.begin()
+        piece = intake.whole()
+        await intake.take(piece, ENDPOINT, Part(Span(0, 4)))
+        assert intake.is_there(piece)
+        with pytest.raises(WrongDigest):
+            await intake.settle()
+        with pytest.raises(Failure) as caught:
+            await intake.take(piece, Endpoint("https://other.test"), Nothing(Span(4, 4)))
+        return caught.value
+
+    assert verdict(asyncio.run(run()).fault, last_word=False) is Verdict.AGAIN

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirrorhub import fetch
+from mirrorhub.api import why
 from mirrorhub.errors import IntegrityError, ResolutionError, TransferError
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangInBody, HangOnAccept, NoDigests, RefuseConnection
@@ -97,6 +98,7 @@ def test_a_branch_that_moves_between_listing_and_bodies(files: dict[str, bytes],
     with FakeHub([moving], [Rule(Move(moving, files), "listing", times=1)]) as hub:
         snapshot = fetch("org/name", settings=quick(hub.url))
     assert written(snapshot.path) == files
+    assert why("org/name")[0].outcome == "published"
 
 
 def test_wrong_bytes_first_and_a_crawl_next() -> None:

@@ -185,6 +185,8 @@ def test_one_that_lies(told: Tell) -> None:
     assert {row["endpoint"] for row in convictions} == {bad.url}
     assert {row["path"] for row in convictions} == {"model.bin"}
     assert all(row["start"] <= 5 < row["end"] for row in convictions)
+    # For the range that it gave before the other one went on, and not only for the file that it gave again as a whole.
+    assert min(row["end"] for row in convictions) <= 1_000_000
     assert fault_of(report, bad, "WRONG_DIGEST")["size"] > 0
     assert part(report, bad)["end"] == "out"
     assert part(report, bad)["received"] - part(report, bad)["lost"] == len(FILES["a.json"] + FILES["b.txt"])
@@ -213,6 +215,7 @@ LOSSES: list[tuple[str, list[Fault | Rule]]] = [
     ("altered", [Rule(Alter(offset=4_000_000), "model.bin")]),
     ("altered, small", [Rule(Alter(), "*.json")]),
     ("too long", [Rule(OverLong(), "*.json"), Rule(OverLong(), "model.bin", times=2)]),
+    ("too long, honestly", [Rule(OverLong(honest=True), "*.json")]),
     ("slow", [Rule(Drip(bytes_per_s=100_000), "model.bin")]),
 ]
 
@@ -228,7 +231,10 @@ def test_what_came_and_what_was_lost(name: str, faults: list[Fault | Rule], told
     assert sum(row["lost"] for row in report["parts"]) == sum(row["size"] for row in report["troubles"])
     shares = {row["path"]: sum(share["size"] for share in row["shares"]) for row in report["files"]}
     assert shares == {path: len(data) for path, data in FILES.items()}
-    assert name not in ("altered", "altered, small") or sum(row["lost"] for row in report["parts"]) > 0
+    assert (
+        name not in ("altered", "altered, small", "too long, honestly")
+        or sum(row["lost"] for row in report["parts"]) > 0
+    )
 
 
 def test_parked(told: Tell) -> None:
@@ -382,6 +388,18 @@ def test_a_later_failure_comes_first(told: Tell) -> None:
     assert [row["outcome"] for row in told("org/name")] == ["failed", "published"]
     assert [row["repo"] for row in told()] == ["modelscope:org/other", "modelscope:org/name"]
     assert [row["repo"] for row in told("org/other")] == ["modelscope:org/other"]
+
+
+def test_a_failure_somewhere_else(told: Tell, tmp_path: Path) -> None:
+    """A call that failed for another folder is told for that one, and not for the snapshot in the cache."""
+    local = tmp_path / "local"
+    with FakeHub([repo()]) as hub:
+        fetch("org/name", endpoints=hub.url)
+        hub.set_faults(Status(503))
+        with pytest.raises(ResolutionError):
+            fetch("org/name", settings=quick(hub.url), local_dir=local)
+    assert [row["outcome"] for row in told("org/name")] == ["published"]
+    assert [row["outcome"] for row in told("org/name", "--local-dir", str(local))] == ["failed"]
 
 
 def test_nobody_could_be_asked(told: Tell) -> None:

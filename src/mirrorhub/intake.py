@@ -361,6 +361,9 @@ class Intake:
 
     async def _align(self, piece: Piece, span: Span, source: str) -> None:
         """Bring a piece in line with a body for it, which may begin before what is missing, and go on to its end."""
+        if span.start == span.end and span.start > piece.at:
+            # Asked while all of it seemed to be there, and what was there has turned out wrong since.
+            raise Failure(Fault.SHORT_BODY, f"was not asked: all {span.start:,} bytes had come, and were wrong")
         if span.start > piece.at:
             raise Failure(Fault.RANGE, f"began at byte {span.start:,} instead of {piece.at:,}")
         if span.end is None:

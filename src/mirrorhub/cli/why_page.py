@@ -12,7 +12,7 @@ from mirrorhub.report import PUBLISHED, Report
 
 WIDTH, LABEL, STEP, BAR = 1040, 290, 26, 16
 """Of the timeline, its labels, from one line to the next, and a line, in units of the drawing."""
-NAME = 40
+NAME = 34
 """Characters of a label that there is room for."""
 STYLE = """
 :root { --phase: #4f7cac; --wait: #d98e3f; --flow: #5aa469; }
