@@ -104,3 +104,7 @@ def test_the_oracle_knows_the_disk() -> None:
     assert verdict(over((Host(),)), Call(((Rule(f.Status(500), "a.bin"),),)), hurt, FILES) is SUCCESS
     assert verdict(over((Host(),)), Call((HANGS,)), hurt, FILES) is FAILURE
     assert verdict(over((Host(),)), Call(((),), limit_s=0.1), whole, FILES) is EITHER
+    old = Before(stale=True, missing=(OTHER,))
+    assert verdict(over((Host(),)), Call((HANGS,)), old, FILES) is FAILURE
+    assert verdict(over((Host(),)), Call((HANGS,), limit_s=0.1), old, FILES) is EITHER
+    assert verdict(over((Host(),)), Call(((*HANGS, Rule(f.Html(), "listing", 1)),)), old, FILES) is EITHER

@@ -386,7 +386,11 @@ class TestSwitching:
         ids=["hangs", "resets a stream", "resets the connection"],
     )
     def test_in_the_middle(self, fault: Fault, carrier: str) -> None:
-        """What came before an endpoint broke off is not asked for again: a MiB at most for the switch."""
+        """What came before an endpoint broke off is not asked for again: a MiB at most for the switch.
+
+        Where one stream is silent for too long, httpx ends its connection, and drops what has come for the others and
+        is not read yet: the more, the busier the machine.
+        """
         broken = [Rule(fault, "model.bin", after=2), Rule(STEADY, "model.bin")]
         with (
             FakeHub([repo({"model.bin": BIG})], broken, name="a") as bad,
@@ -395,7 +399,7 @@ class TestSwitching:
             snapshot = fetch("org/name", settings=quick(bad.url, good.url))
             assert contents(snapshot) == {"model.bin": BIG}
             assert sent(bad) > 0
-            assert len(BIG) <= sent(bad, good) <= len(BIG) + PIECE
+            assert len(BIG) <= sent(bad, good) <= len(BIG) + PIECE * (1 if carrier == "curl" else 4)
         assert set(snapshot.reports[0].endpoints) == {bad.url, good.url}
 
     @pytest.mark.parametrize("files", [{"model.bin": BIG}, MIDDLING], ids=["one large file", "many small files"])

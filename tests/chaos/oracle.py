@@ -118,7 +118,13 @@ def verdict(schedule: Schedule, call: Call, before: Before, files: Sequence[File
     outcome = _of_listing(listing, call, before)
     if listing is not Service.NEVER:
         outcome = _of_both(outcome, _of_bodies(hosts, rules, before))
-    return Verdict.EITHER if outcome is Verdict.SUCCESS and call.limit_s < LIMIT_S else outcome
+    hurried = call.limit_s < LIMIT_S
+    if outcome is Verdict.SUCCESS and hurried:
+        return Verdict.EITHER
+    if outcome is Verdict.FAILURE and before.stale and (hurried or listing is Service.UNSURE):
+        # Where nobody says what there is now, nobody is asked for it either, and what is on disk will do.
+        return Verdict.EITHER
+    return outcome
 
 
 def _as_carried(schedule: Schedule, rules: Iterable[Rule]) -> list[Rule]:

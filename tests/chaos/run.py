@@ -313,7 +313,7 @@ class Caller:
             self.kind, self.words, self.foreign = type(error).__name__, str(error), isinstance(error, ConfigError)
         except BaseException as error:
             self.kind, self.foreign = f"foreign {type(error).__name__}", True
-            self.words = "".join(traceback.format_exception(error))
+            self.words = "".join(traceback.format_exception(error))[-600:]
         else:
             self.snapshot, self.kind = snapshot, "stale" if snapshot.stale else "right bytes"
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import warnings
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from mirrorhub.http.carrier import Kind, build_carrier
 from mirrorhub.http.causes import Cause, cause_of
 from mirrorhub.http.curl_silence import Heard
 from mirrorhub.http.curl_transfer import CurlTransfer
-from mirrorhub.http.origin import Route, origin_of
+from mirrorhub.http.origin import Origin, Route, origin_of
+from mirrorhub.http.plain import PlainTransport
 from tests.http.conftest import Client, server_context
 from tests.http.proxies import Proxy, SocksProxy, hang_up
 from tests.http.server import Server
@@ -275,6 +277,48 @@ async def test_cancelled_while_an_old_connection_is_closed(
             warnings.simplefilter("always")
             gc.collect()
     assert [str(warning.message) for warning in caught] == []
+
+
+class Confused(httpx.AsyncHTTPTransport):
+    """A transport of httpx that has lost count of streams; what ends in an error is said by the path of the request."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/asked":
+            raise KeyError(3)
+        return httpx.Response(200, stream=ConfusedBody(request.url.path))
+
+    async def aclose(self) -> None:
+        raise ValueError("semaphore released too many times")
+
+
+class ConfusedBody(httpx.AsyncByteStream):
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"some"
+        if self.path == "/read":
+            raise KeyError(3)
+
+    async def aclose(self) -> None:
+        raise ValueError("semaphore released too many times")
+
+
+class Confusing(PlainTransport):
+    """The carrier over such transports."""
+
+    def _inner(self, origin: Origin) -> httpx.AsyncHTTPTransport:
+        return Confused()
+
+
+async def test_a_count_that_is_lost() -> None:
+    """What httpcore ends in where it has lost count of streams is a failed request, and none where all had come."""
+    async with httpx.AsyncClient(transport=Confusing(Route())) as http:
+        for path in ("/asked", "/read"):
+            with pytest.raises(httpx.RemoteProtocolError) as caught:
+                await http.get(f"https://localhost{path}")
+            assert cause_of(caught.value) == "protocol"
+        assert (await http.get("https://localhost/closed")).content == b"some"
 
 
 class OneTransfer:

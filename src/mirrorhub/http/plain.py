@@ -31,8 +31,9 @@ CLOSE_S = 2.0
 CHECK_S = 0.25
 
 T = TypeVar("T")
-# h2's own errors pass through httpx as they are.
-FAILURES = (httpx.TransportError, TimeoutError, h2.exceptions.H2Error)
+# h2's own errors pass through httpx as they are, and so does what httpcore ends in where it has lost count of streams:
+# of a connection that broke while their limit was changed.
+FAILURES = (httpx.TransportError, TimeoutError, h2.exceptions.H2Error, ValueError, LookupError)
 
 
 class PlainTransport(httpx.AsyncBaseTransport):
@@ -171,7 +172,7 @@ class _Line:
             return
         self._closed = True
         self._left(self, True)
-        with contextlib.suppress(TimeoutError, httpx.TransportError):
+        with contextlib.suppress(*FAILURES):
             async with asyncio.timeout(CLOSE_S):
                 await self._inner.aclose()
         # httpcore loses sight of connections: of one that it has taken out of its pool to close it, where the request
@@ -246,9 +247,10 @@ class _Body(httpx.AsyncByteStream):
             return
         self._closed = True
         try:
-            with contextlib.suppress(TimeoutError, httpx.TransportError):
-                async with asyncio.timeout(CLOSE_S):
-                    await self._stream.aclose()
+            async with asyncio.timeout(CLOSE_S):
+                await self._stream.aclose()
+        except FAILURES:
+            self._complete = False
         finally:
             await self._line.leave(unhurt=self._complete)
 
