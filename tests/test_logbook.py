@@ -83,6 +83,16 @@ def test_when_bytes_came() -> None:
     assert 3_601 < logbook.bin_s * BINS < 2 * 3_601
 
 
+def test_the_first_moment_without_a_stretch() -> None:
+    """Bytes that come just when the stretches are used up have a place, too."""
+    clock = Clock()
+    logbook = Logbook(clock)
+    clock.now += BINS * logbook.bin_s
+    logbook.tally("a", "x").add(1)
+    (flow,) = logbook.flows()
+    assert sum(flow.bins) == 1
+
+
 def test_bytes_lost_to_another_fault() -> None:
     """Bytes that turned out to be lost to another fault are counted there, and only there."""
     logbook = Logbook(Clock())
