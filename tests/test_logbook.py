@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from mirrorhub.logbook import MAX_CONVICTIONS, MAX_NAMES, MAX_SUBJECTS, Logbook
 from mirrorhub.report import TWICE
-from mirrorhub.tally import BINS, MAX_STRETCHES, Busy
+from mirrorhub.report.logbook import MAX_CONVICTIONS, MAX_NAMES, MAX_SUBJECTS, Logbook
+from mirrorhub.report.tally import BINS, MAX_STRETCHES, Busy
 
 
 class Clock:

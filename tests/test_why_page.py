@@ -35,7 +35,7 @@ from mirrorhub.report import (
     Trouble,
     Wait,
 )
-from mirrorhub.reports import MAX_BYTES, decode, encode, keep, latest, read
+from mirrorhub.report.shelf import MAX_BYTES, decode, encode, keep, latest, read
 from tests.fakehub import FakeHub, Repo
 
 HOSTILE = "<script>alert(1)</script>&\"'[red]\x1b[2J\u202e\x9b"
