@@ -5,20 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from mirrorhub import fetch
+from mirrorhub import Endpoint, fetch
 from mirrorhub.api import why
 from mirrorhub.errors import IntegrityError, ResolutionError, TransferError
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangInBody, HangOnAccept, NoDigests, RefuseConnection
+from tests.fakehub.faults import (
+    Alter,
+    Drip,
+    HangBeforeAnswer,
+    HangInBody,
+    HangOnAccept,
+    LateHandshake,
+    NoDigests,
+    RefuseConnection,
+)
 from tests.fakehub.messages import Request, Response
 from tests.fakehub.repo import sample_bytes
 from tests.fakehub.rules import Fault, Rule
-from tests.quick import quick
+from tests.quick import IMPATIENT, quick
 
 FILES = {
     "config.json": b'{"a": 1}',
@@ -173,3 +182,26 @@ def test_a_blob_is_never_moved_out_of_its_place(monkeypatch: pytest.MonkeyPatch)
         second = fetch("hf://org/name", endpoints=hub.url).path
     assert written(first) == {"shared.bin": b"s" * 3000, "a.txt": b"1"}
     assert written(second) == {"shared.bin": b"s" * 3000, "a.txt": b"2"}
+
+
+def test_a_believed_endpoint_that_does_not_connect(carrier: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A hub that cannot be reached keeps a mirror's listing waiting for less than a connection may take, and ever less."""
+    with FakeHub(repos(), [HangOnAccept()], name="a") as dead, FakeHub(repos(), name="b") as mirror:
+        chain = (Endpoint(dead.url, named=True), Endpoint(mirror.url, can=frozenset({"pull"})))
+        settings = quick(*chain)
+        snapshots = [fetch("org/name", settings=settings) for _ in range(2)]
+    assert written(snapshots[0].path) == FILES
+    assert caplog.text.count("own word") == 2
+    outcomes = [snapshot.attempts[0].outcome for snapshot in snapshots]
+    assert outcomes == [f"no connection to {dead.url} within {seconds} s" for seconds in (1.8, 0.6)]
+    assert settings.patience.connect_limit_s > 1.8
+
+
+def test_a_believed_endpoint_that_connects_late(carrier: str) -> None:
+    """A hub that is too far for that patience is asked again beside the mirrors, for as long as it takes."""
+    with FakeHub(repos(), [Rule(LateHandshake(delay_s=1.0))], name="a") as late:
+        chain = (Endpoint(late.url, named=True), Endpoint("https://localhost:9", can=frozenset({"pull"})))
+        patience = replace(IMPATIENT, connect_s=0.05, connect_limit_s=10.0)
+        snapshot = fetch("org/name", settings=replace(quick(*chain), patience=patience))
+    assert written(snapshot.path) == FILES
+    assert snapshot.vouched_by.kind == "named"

@@ -24,6 +24,9 @@ from mirrorhub.recall import pinned_for
 
 log = logging.getLogger(__name__)
 LISTING = "listing"
+LIVING_PATIENCE, DEAD_PATIENCE = 6, 2
+"""How many times the patience for a connection an endpoint gets whose word counts, while mirrors wait to be asked; less
+where it was silent or refused lately. Afterwards it is asked beside them, for as long as it takes."""
 _SAID = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.DENIED})
 
 
@@ -43,7 +46,7 @@ async def resolve(request: SnapshotRequest, settings: Settings, chain: Chain, la
     if not others:
         return await inquiry.ask(believed)
     try:
-        return await inquiry.ask(believed, laps=1)
+        return await inquiry.ask(believed, laps=1, hurried=True)
     except Hopeless as hopeless:
         if any(failure.fault in _SAID for endpoint, failure in hopeless.failures if endpoint.official):
             raise inquiry.error(hopeless) from None
@@ -74,14 +77,20 @@ class Inquiry:
         self._chain = chain
         self._lanes = lanes
 
-    async def ask(self, endpoints: Sequence[Endpoint], laps: int | None = None) -> Manifest:
+    async def ask(self, endpoints: Sequence[Endpoint], laps: int | None = None, *, hurried: bool = False) -> Manifest:
         """Ask endpoints; with `laps` given, let somebody else be asked after so many.
+
+        Args:
+            endpoints: Whom.
+            laps: How often at most.
+            hurried: Others wait until these have failed: who does not connect has failed soon.
 
         Raises:
             ResolutionError: Nobody answered; Hopeless instead where `laps` is given.
         """
         try:
-            return await self._chain.walk(LISTING, self._manifest, _as_it_is, endpoints=endpoints, laps=laps)
+            ask = self._hurried if hurried else self._manifest
+            return await self._chain.walk(LISTING, ask, _as_it_is, endpoints=endpoints, laps=laps)
         except Hopeless as hopeless:
             if laps is not None:
                 raise
@@ -108,8 +117,15 @@ class Inquiry:
         revision = self._request.revision or "default"
         return resolution_error(self._request.repo, revision, hopeless, self._chain.attempts)
 
-    async def _manifest(self, endpoint: Endpoint, beat: Beat) -> Manifest:
+    async def _hurried(self, endpoint: Endpoint, beat: Beat) -> Manifest:
+        patience = self._settings.patience
+        times = DEAD_PATIENCE if self._chain.is_avoided(endpoint) else LIVING_PATIENCE
+        return await self._manifest(endpoint, beat, min(patience.connect_limit_s, times * patience.connect_s))
+
+    async def _manifest(self, endpoint: Endpoint, beat: Beat, connect_limit_s: float | None = None) -> Manifest:
         hub, lane = self._lanes.hub(endpoint), self._lanes.lane(endpoint)
+        if connect_limit_s is not None:
+            lane.contact.timeouts = replace(lane.contact.timeouts, connect_s=connect_limit_s)
         revision = self._request.revision or hub.default_revision
         manifest = await hub.manifest(lane, self._request.repo, revision, self._settings.max_files, beat)
         if self._settings.trust == "any":
