@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.drawing import drawn
-from tests.chaos.run import Outcome, run
+from tests.chaos.outcome import Outcome
+from tests.chaos.run import run
 from tests.chaos.schedule import Schedule, replayed
 
 SLOWEST = 5
