@@ -18,7 +18,9 @@ def run(schedule: Schedule, root: Path) -> Outcome:
     outcome = Outcome()
     mirrorhub.close()
     before = Belongings.now()
-    with complaints() as told, hubs_of(schedule) as hubs:
+    ports: set[int] = set()
+    with complaints(ports) as told, hubs_of(schedule) as hubs:
+        ports.update(hub.address[1] for hub in hubs)
         Course(schedule, hubs, root, outcome).run()
         mirrorhub.close()
         outcome.left += [f"{hub.name}: {words}" for hub in hubs for words in hub.log.violations]
