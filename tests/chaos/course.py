@@ -111,6 +111,7 @@ class Course:
         lost = harmed | {path for path, digest in self._revisions[-1].items() if self._published.get(path) != digest}
         # What is lost may be there under another name.
         known = {digest for path, digest in self._published.items() if path not in harmed}
+        known |= {sha256(blob.read_bytes()) for blob in (self._home / "blobs").glob("*")}
         doubtful = {path for path in lost if self._revisions[-1][path] in known}
         if self._is_bare and self._published != self._revisions[-1]:
             # Blobs that came without a digest are not found by one.
