@@ -267,9 +267,7 @@ def aged(path: Path, days: float) -> None:
 def test_prune_a_repository(hub_name: str, tmp_path: Path, capsys: Capture) -> None:
     """What is named goes, and nothing is left of it; what is beside stays."""
     path, other = bring(hub_name), bring(hub_name, "org/other")
-    (path.parents[1] / OWN_FOLDER / "reports").mkdir()
-    name = next((path.parents[1] / OWN_FOLDER / "notes").iterdir()).name
-    (path.parents[1] / OWN_FOLDER / "reports" / name).write_text("{}")
+    assert list((path.parents[1] / OWN_FOLDER / "reports").iterdir())
     assert main(["cache", "prune", address(hub_name), "-y"]) == 0
     assert "freed 1.2 MB" in capsys.readouterr().out
     assert not path.parents[1].exists()
@@ -353,7 +351,7 @@ def test_prune_leaves_what_is_shared() -> None:
 
 
 def test_prune_a_branch_with_a_slash() -> None:
-    """A revision whose name has a slash goes with its folders, and its neighbour stays."""
+    """A revision whose name has a slash goes with its folders and its report, and its neighbour stays."""
     repo = repo_of("modelscope")
     for branch in ("feature/x", "feature/y"):
         repo.commit({"branch.txt": branch.encode()}, branch=branch)
@@ -361,6 +359,7 @@ def test_prune_a_branch_with_a_slash() -> None:
         x, y = (fetch("org/name", branch, settings=quick(hub.url)).path for branch in ("feature/x", "feature/y"))
     assert main(["cache", "prune", "org/name@feature/x", "-y"]) == 0
     assert (x.exists(), y.exists()) == (False, True)
+    assert [report.name for report in (y.parents[2] / OWN_FOLDER / "reports").iterdir()] == ["feature%2Fy.json"]
     assert main(["cache", "prune", "org/name@feature/y", "-y"]) == 0
     assert not y.parents[2].exists()
 

@@ -12,8 +12,8 @@ import pytest
 
 from mirrorhub import fetch
 from mirrorhub.cli import main
-from mirrorhub.discretion import MAX_TEXT, Discretion
 from mirrorhub.errors import MirrorHubError
+from mirrorhub.report.discretion import MAX_TEXT, Discretion
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import BadListing, GzipBody, Redirect, Status
 from tests.fakehub.rules import Fault, Rule

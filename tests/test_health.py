@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from mirrorhub import Endpoint
 from mirrorhub.health import LEASE_S, QUIET_S, Health
-from mirrorhub.ledger import KEPT_S, MAX_ADDITIONS, MAX_ENTRIES
-from mirrorhub.memory import AHEAD_S, HALF_LIFE_S, Memory, find_memory, row_of, sighting
+from mirrorhub.health.ledger import KEPT_S, MAX_ADDITIONS, MAX_ENTRIES
+from mirrorhub.health.memory import AHEAD_S, HALF_LIFE_S, Memory, find_memory, row_of, sighting
 
 A, B = Endpoint("https://a.test/hub"), Endpoint("https://b.test")
 A_KEY = f"endpoint {A.address}"
@@ -318,7 +318,7 @@ import sys
 from pathlib import Path
 from mirrorhub import Endpoint
 from mirrorhub.health import Health
-from mirrorhub.memory import Memory
+from mirrorhub.health.memory import Memory
 
 sys.stdin.readline()
 for number in range(20):

@@ -23,10 +23,10 @@ from mirrorhub.config import Patience
 from mirrorhub.contacts import Contacts
 from mirrorhub.errors import TransferError
 from mirrorhub.health import Health
+from mirrorhub.health.memory import Memory, sighting
 from mirrorhub.http.client import Client
 from mirrorhub.lane import Contact
 from mirrorhub.lanes import FAR_PIECE, FAR_ROOM, FAR_S, FAST_PIECE, MAX_LANES, NEAR_ROOM, Lanes, lanes_for
-from mirrorhub.memory import Memory, sighting
 from mirrorhub.models import LanesReport, SnapshotRequest
 from mirrorhub.models import Repo as Repository
 from mirrorhub.spans import PIECE

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from mirrorhub.logbook import MAX_CONVICTIONS, MAX_NAMES, MAX_SUBJECTS, Logbook
 from mirrorhub.report import TWICE
-from mirrorhub.tally import BINS, MAX_STRETCHES, Busy
+from mirrorhub.report.logbook import MAX_CONVICTIONS, MAX_NAMES, MAX_SUBJECTS, Logbook
+from mirrorhub.report.tally import BINS, MAX_STRETCHES, Busy
 
 
 class Clock:
@@ -81,6 +81,16 @@ def test_when_bytes_came() -> None:
     assert (first.bins[0], sum(first.bins), sum(second.bins)) == (5, 16, 7)
     assert len(second.bins) - 1 == int(3_600 / logbook.bin_s)
     assert 3_601 < logbook.bin_s * BINS < 2 * 3_601
+
+
+def test_the_first_moment_without_a_stretch() -> None:
+    """Bytes that come just when the stretches are used up have a place, too."""
+    clock = Clock()
+    logbook = Logbook(clock)
+    clock.now += BINS * logbook.bin_s
+    logbook.tally("a", "x").add(1)
+    (flow,) = logbook.flows()
+    assert sum(flow.bins) == 1
 
 
 def test_bytes_lost_to_another_fault() -> None:

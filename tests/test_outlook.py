@@ -21,7 +21,7 @@ from mirrorhub.cli import main
 from mirrorhub.cli.endpoints_table import ago, print_outlook
 from mirrorhub.errors import ConfigError, NotCachedError
 from mirrorhub.health import Health
-from mirrorhub.memory import Memory, sighting
+from mirrorhub.health.memory import Memory, sighting
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import Alter, HangBeforeAnswer, HangOnAccept, RefuseConnection, Status
 from tests.fakehub.repo import sample_bytes

@@ -10,9 +10,9 @@ import pytest
 from mirrorhub import Endpoint, Settings
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.health import Health
-from mirrorhub.memory import Memory, sighting
+from mirrorhub.health.memory import Memory, sighting
+from mirrorhub.health.preference import Grade, Place, order_to_pull, places
 from mirrorhub.models import Repo
-from mirrorhub.preference import Grade, Place, order_to_pull, places
 
 NOW = 1_000_000.0
 A, B, C = (Endpoint(f"https://{name}.test") for name in "abc")

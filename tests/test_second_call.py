@@ -15,12 +15,12 @@ import pytest
 from mirrorhub import Endpoint, Settings, Snapshot, close, fetch
 from mirrorhub.config import Patience
 from mirrorhub.health import QUIET_S, Health
+from mirrorhub.health.memory import Memory, sighting
+from mirrorhub.health.preference import Grade, places
+from mirrorhub.health.revival import see_who_lives_again
 from mirrorhub.http.carrier import build_carrier
 from mirrorhub.http.client import Client
 from mirrorhub.http.route import route_for
-from mirrorhub.memory import Memory, sighting
-from mirrorhub.preference import Grade, places
-from mirrorhub.revival import see_who_lives_again
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangOnAccept, NoConnect, RefuseConnection, Status
 from tests.fakehub.repo import sample_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from mirrorhub import Settings, fetch, resolve
+from mirrorhub import Settings, afetch, fetch, resolve
 from mirrorhub.cli import main
 from mirrorhub.errors import LockTimeoutError, ResolutionError, StoreError, TransferError
 from tests.fakehub import FakeHub, Repo
@@ -31,6 +32,7 @@ from tests.fakehub.faults import (
     RangeRefused,
     RefuseConnection,
     RstStream,
+    Slow,
     Status,
     Truncate,
     WrongContentRange,
@@ -467,6 +469,19 @@ def test_what_is_on_disk_writes_nothing(tmp_path: Path) -> None:
         fetch("org/name", local_files_only=True)
     assert reports_below(tmp_path) == before
     assert len(before) == 2
+
+
+def test_whoever_waited_and_found_it_there(told: Tell, tmp_path: Path) -> None:
+    """Of two calls at once the one that brought the files is told, not the one that waited and found them."""
+
+    async def both() -> None:
+        await asyncio.gather(*(afetch("org/name", endpoints=hub.url) for _ in range(2)))
+
+    with FakeHub([repo()], [Rule(Slow(delay_s=0.3), "model.bin")]) as hub:
+        asyncio.run(both())
+        assert hub.log.bytes_sent_by_file() == {path: len(data) for path, data in FILES.items()}
+    assert [row["came"] for row in told("org/name")] == [3]
+    assert len(reports_below(tmp_path)) == 2
 
 
 def test_private(tmp_path: Path) -> None:

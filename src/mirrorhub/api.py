@@ -404,8 +404,8 @@ def why(
     Raises:
         ConfigError: An argument or a setting cannot be used.
     """
-    from mirrorhub.discretion import discretion_for
-    from mirrorhub.reports import known_of, latest
+    from mirrorhub.report.discretion import discretion_for
+    from mirrorhub.report.shelf import known_of, latest
 
     if repo_id is None:
         return latest((options.get("settings") or Settings.load()).state_dir)

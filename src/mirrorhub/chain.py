@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from mirrorhub.config import Patience
 from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import Failure, Fault
-from mirrorhub.logbook import Logbook
 from mirrorhub.models import Attempt, Capability, Endpoint
+from mirrorhub.report.logbook import Logbook
 from mirrorhub.stopwatch import uninterrupted
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 
 from mirrorhub.chain import Beat
 from mirrorhub.faults import Failure, Fault
+from mirrorhub.health.impressions import Impressions, origin_of
 from mirrorhub.http.client import Answer, Ask, Client, Stream, Timeouts, retry_after_s
-from mirrorhub.impressions import Impressions, origin_of
 from mirrorhub.models import Endpoint
 from mirrorhub.spans import PIECE, Span
 

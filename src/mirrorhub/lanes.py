@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from mirrorhub.chain import Beat, Chain
 from mirrorhub.contacts import Contacts
-from mirrorhub.findings import tell
 from mirrorhub.health import Health
+from mirrorhub.health.findings import tell
 from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Contact, Lane
 from mirrorhub.models import Endpoint, LanesReport

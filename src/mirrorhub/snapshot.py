@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mirrorhub.account import Account
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.contacts import Contacts
@@ -29,17 +28,18 @@ from mirrorhub.errors import (
 from mirrorhub.exclusive import exclusive
 from mirrorhub.faults import Fault
 from mirrorhub.health import QUIET_S, Health
+from mirrorhub.health.preference import Grade, order_to_pull, places
+from mirrorhub.health.revival import see_who_lives_again
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
 from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
-from mirrorhub.preference import Grade, order_to_pull, places
 from mirrorhub.progress import Progress
 from mirrorhub.recall import chosen_files, is_believed, remembered
+from mirrorhub.report.account import Account
 from mirrorhub.resolver import resolve
-from mirrorhub.revival import see_who_lives_again
 from mirrorhub.stopwatch import Stopwatch, uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable, disk_errors
 from mirrorhub.stores.healing import set_damaged_aside

@@ -8,8 +8,8 @@ from mirrorhub.bench.comparison import Comparison, Round
 from mirrorhub.config import Settings
 from mirrorhub.faults import Fault
 from mirrorhub.health import Health
-from mirrorhub.impressions import GONE
-from mirrorhub.memory import Memory, sighting
+from mirrorhub.health.impressions import GONE
+from mirrorhub.health.memory import Memory, sighting
 
 WELL = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.NO_FILE, Fault.DENIED, Fault.RANGE})
 """Whoever says so is well."""

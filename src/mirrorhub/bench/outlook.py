@@ -19,12 +19,12 @@ from mirrorhub.config import Settings
 from mirrorhub.contacts import Contacts
 from mirrorhub.endpoints import endpoints_for
 from mirrorhub.health import Health
+from mirrorhub.health.preference import Place, order_to_pull, places
 from mirrorhub.http.carrier import build_carrier
 from mirrorhub.http.client import Client
 from mirrorhub.http.route import route_for
 from mirrorhub.lane import MAX_LISTING
 from mirrorhub.models import PINNED, Endpoint, SnapshotRequest
-from mirrorhub.preference import Place, order_to_pull, places
 from mirrorhub.resolver import believed_endpoints
 
 CONNECT_S, SILENCE_S = 3.0, 5.0

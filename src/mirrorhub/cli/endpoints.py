@@ -12,7 +12,7 @@ from mirrorhub.cli.source import given
 
 if TYPE_CHECKING:
     from mirrorhub.bench.outlook import Outlook
-    from mirrorhub.memory import Memory
+    from mirrorhub.health.memory import Memory
 
 SHOW = "show"
 

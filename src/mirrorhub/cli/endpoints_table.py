@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mirrorhub.bench.outlook import Outlook
-    from mirrorhub.memory import Memory
+    from mirrorhub.health.memory import Memory
 
 COLUMNS = ("bytes", "listing", "endpoint", "can", "connect\nms", "first byte\nms", "Mbit/s", "failed", "wrong", "heard")
 TEXTS = frozenset({"endpoint", "can"})

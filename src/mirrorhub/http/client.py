@@ -20,11 +20,11 @@ import httpx
 
 from mirrorhub import __version__
 from mirrorhub.faults import Failure, Fault
+from mirrorhub.health.impressions import Impression, Impressions
 from mirrorhub.http.causes import cause_of
 from mirrorhub.http.packed import unpacked
 from mirrorhub.http.redact import redact
 from mirrorhub.http.timing import Timing
-from mirrorhub.impressions import Impression, Impressions
 
 MAX_HOPS = 5
 MAX_RETRY_AFTER_S = 3600.0

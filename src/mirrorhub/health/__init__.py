@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mirrorhub.ledger import Book, Ledger, merged
-from mirrorhub.memory import Memory
+from mirrorhub.health.ledger import Book, Ledger, merged
+from mirrorhub.health.memory import Memory
 from mirrorhub.models import Endpoint
 
 QUIET_S = 60.0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mirrorhub.faults import Fault
-from mirrorhub.impressions import GONE
+from mirrorhub.health.impressions import GONE
 
 HALF_LIFE_S = 3600.0
 FAINT = 1 / 8

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from mirrorhub import __version__
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
-from mirrorhub.discretion import discretion_for
 from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, Manifest, SnapshotRequest, TransferReport
 from mirrorhub.report import CANCELLED, FAILED, PUBLISHED, STALE, FileStory, Part, Report, SettingRow
-from mirrorhub.reports import keep, keep_failed
+from mirrorhub.report.discretion import discretion_for
+from mirrorhub.report.shelf import keep, keep_failed
 from mirrorhub.stopwatch import Stopwatch
 from mirrorhub.stores.registry import Store, store_for
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from mirrorhub.models import TransferReport
 from mirrorhub.report import Conviction, Flow, Trouble, Wait
-from mirrorhub.tally import Busy, Tally, Timeline
+from mirrorhub.report.tally import Busy, Tally, Timeline
 
 MAX_NAMES = 200
 """Endpoints with hosts, endpoints with faults, and so on, that are told apart. Servers choose some of these names."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from mirrorhub.health import Health
-from mirrorhub.memory import Memory
+from mirrorhub.health.memory import Memory
 from mirrorhub.models import Endpoint
 
 ENOUGH = 1_000_000

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mirrorhub.memory import LONGEST_ADDRESS, Memory, find_memory, row_of
+from mirrorhub.health.memory import LONGEST_ADDRESS, Memory, find_memory, row_of
 
 log = logging.getLogger(__name__)
 VERSION = 2

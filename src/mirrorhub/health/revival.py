@@ -16,11 +16,11 @@ from typing import Any
 from mirrorhub.config import Settings
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.health import Health
+from mirrorhub.health.impressions import NEVER, Impression, Impressions
+from mirrorhub.health.memory import Memory, sighting
+from mirrorhub.health.preference import Place
 from mirrorhub.http.client import Ask, Client, Timeouts
-from mirrorhub.impressions import NEVER, Impression, Impressions
-from mirrorhub.memory import Memory, sighting
 from mirrorhub.models import Endpoint
-from mirrorhub.preference import Place
 
 log = logging.getLogger(__name__)
 LIMIT_S = 20.0

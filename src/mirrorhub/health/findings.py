@@ -9,9 +9,9 @@ from dataclasses import replace
 from mirrorhub.chain import Chain
 from mirrorhub.faults import Fault
 from mirrorhub.health import Health
-from mirrorhub.impressions import NEVER, Impression
+from mirrorhub.health.impressions import NEVER, Impression
+from mirrorhub.health.memory import Memory, sighting
 from mirrorhub.lane import Contact
-from mirrorhub.memory import Memory, sighting
 
 LEAST = 64 << 10
 """Fewer bytes than these say nothing about a rate."""
