@@ -59,7 +59,7 @@ class Caller:
 
     def _call(self) -> None:
         try:
-            snapshot = mirrorhub.fetch(REPO, hub=self._hub, settings=self._settings, allow_stale=False)
+            snapshot = mirrorhub.fetch(REPO, hub=self._hub, settings=self._settings)
         except MirrorHubError as error:
             self.kind, self.words, self.foreign = type(error).__name__, str(error), isinstance(error, ConfigError)
         except BaseException as error:

@@ -67,8 +67,10 @@ class Course:
             outcome.late.append(f"call {number} took {seconds:.1f} s of {call.limit_s:g}")
         if caller.foreign:
             outcome.needless.append(f"call {number} ended in {caller.words}")
-        if expected is Verdict.SUCCESS and caller.snapshot is None:
+        if expected in (Verdict.SUCCESS, Verdict.STALE) and caller.snapshot is None:
             outcome.needless.append(f"call {number} failed: {caller.words}")
+        if expected is Verdict.SUCCESS and caller.kind == "stale":
+            outcome.needless.append(f"call {number} gave what was on disk, though it could have had what is new")
         if expected is Verdict.FAILURE and caller.snapshot is not None:
             outcome.needless.append(f"call {number} was expected to fail, and did not")
         if TOKEN in caller.words:

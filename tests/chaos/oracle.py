@@ -1,8 +1,8 @@
 """What must come of a call, from its schedule alone. Pure: nothing is run here.
 
 An endpoint serves a subject (the listing, or a file's body) surely, after some failures that heal, unsurely, or never.
-A call MUST succeed where somebody serves the listing and each file surely or after failures that heal; it MUST FAIL
-where nobody ever serves one of them; EITHER is what is left:
+A call must succeed where somebody serves the listing and each file surely or after failures that heal. It must fail
+where nobody ever serves one of them, or give the whole snapshot that is on disk, as a stale one. Either is what is left:
 
   - an endpoint that once gave what is final for a walk or for the call (a login page, wrong bytes) and might do better
     if it were asked again, which the chain's table rules out;
@@ -44,6 +44,7 @@ class Verdict(Enum):
     """What must come of a call."""
 
     SUCCESS = "must succeed"
+    STALE = "must give what is on disk"
     FAILURE = "must fail"
     EITHER = "either"
 
@@ -53,7 +54,7 @@ class Before:
     """What is on disk before a call, as far as it is known.
 
     Attributes:
-        stale: A whole snapshot, which will do where nobody says what there is now.
+        stale: A whole snapshot, which will do where nobody says what there is now, or gives it.
         missing: The files that surely have to be fetched.
         doubtful: The files that may have to be.
     """
@@ -73,16 +74,19 @@ def verdict(schedule: Schedule, call: Call, before: Before, files: Sequence[File
         for given, host, listing in zip(given_rules, hosts, listings, strict=True)
     ]
     listing = _best(service(own, listings[number], alone=_is_alone(number, rules)) for number, own in enumerate(rules))
-    outcome = _of_listing(listing, call, before)
+    outcome = _of_listing(listing)
     if listing is not Service.NEVER:
         outcome = _of_both(outcome, _of_bodies(hosts, rules, before))
-    hurried = call.limit_s < LIMIT_S
-    if outcome is Verdict.SUCCESS and hurried:
-        return Verdict.EITHER
-    if outcome is Verdict.FAILURE and before.stale and (hurried or listing is Service.UNSURE):
-        # Where nobody says what there is now, nobody is asked for it either, and what is on disk will do.
-        return Verdict.EITHER
-    return outcome
+    if outcome is Verdict.FAILURE and before.stale:
+        outcome = Verdict.EITHER if _is_told(call) else Verdict.STALE
+    in_time = call.limit_s >= LIMIT_S or outcome is Verdict.FAILURE
+    return outcome if in_time else Verdict.EITHER
+
+
+def _is_told(call: Call) -> bool:
+    """Whether somebody may say no, or give wrong bytes: then what is on disk does not stand for what was asked."""
+    every = (rule.fault for rules in call.rules for rule in rules)
+    return any(isinstance(one, f.Alter) or (isinstance(one, f.Status) and one.status in (401, 403)) for one in every)
 
 
 def _as_carried(schedule: Schedule, rules: Iterable[Rule]) -> list[Rule]:
@@ -104,17 +108,10 @@ def _harmful(rules: Iterable[Rule], subjects: Iterable[Subject]) -> list[Rule]:
     ]
 
 
-def _of_listing(listing: Service, call: Call, before: Before) -> Verdict:
+def _of_listing(listing: Service) -> Verdict:
     if listing >= Service.HEALS:
         return Verdict.SUCCESS
-    if listing is Service.UNSURE:
-        return Verdict.EITHER
-    if not before.stale:
-        return Verdict.FAILURE
-    # Where access is denied, what is on disk is not given out as if nothing were.
-    every = (rule for rules in call.rules for rule in rules)
-    denied = any(isinstance(rule.fault, f.Status) and rule.fault.status in (401, 403) for rule in every)
-    return Verdict.EITHER if denied else Verdict.SUCCESS
+    return Verdict.EITHER if listing is Service.UNSURE else Verdict.FAILURE
 
 
 def _of_bodies(hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], before: Before) -> Verdict:
