@@ -24,7 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.drawing import drawn
-from tests.chaos.run import Outcome, run
+from tests.chaos.oracle import Verdict
+from tests.chaos.outcome import Outcome
+from tests.chaos.run import run
 from tests.chaos.schedule import Schedule, replayed
 
 SLOWEST = 5
@@ -125,10 +127,10 @@ def _show_failed(done: Done, schedule: Schedule) -> None:
 
 def _show(every: Sequence[Done], seconds: float) -> None:
     calls = [told for done in every for told in done.outcome.told]
-    table = Table("outcome", "must succeed", "must fail", "either", title=f"{len(every)} schedules, {len(calls)} calls")
+    table = Table("outcome", *(one.value for one in Verdict), title=f"{len(every)} schedules, {len(calls)} calls")
     counts = Counter((told.kind, told.expected.name) for told in calls)
     for kind in sorted({told.kind for told in calls}):
-        table.add_row(kind, *(str(counts[kind, name] or "") for name in ("SUCCESS", "FAILURE", "EITHER")))
+        table.add_row(kind, *(str(counts[kind, name] or "") for name in Verdict.__members__))
     console.print(table)
     console.print(f"{sum(bool(done.outcome.wrong) for done in every)} with wrong bytes")
     console.print(f"{sum(bool(done.outcome.late) for done in every)} beyond what a call was allowed")

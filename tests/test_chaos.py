@@ -13,7 +13,7 @@ import pytest
 from tests.chaos.drawing import drawn
 from tests.chaos.oracle import Before, Verdict, verdict
 from tests.chaos.run import run
-from tests.chaos.schedule import Call, Damage, File, Host, Schedule, replayed
+from tests.chaos.schedule import LIMIT_S, Call, Damage, File, Host, Schedule, replayed
 from tests.fakehub import faults as f
 from tests.fakehub.rules import Rule
 
@@ -97,14 +97,15 @@ def test_the_oracle_knows_carriers() -> None:
 
 
 def test_the_oracle_knows_the_disk() -> None:
-    """A whole snapshot will do where nobody can be asked, and what is there needs nobody who gives it."""
-    whole, hurt = Before(stale=True, missing=()), Before(stale=False, missing=(OTHER,))
-    assert verdict(over((Host(),)), Call((REFUSES,)), whole, FILES) is SUCCESS
-    assert verdict(over((Host(),)), Call((HANGS,)), whole, FILES) is SUCCESS
-    assert verdict(over((Host(),)), Call(((Rule(f.Status(500), "a.bin"),),)), hurt, FILES) is SUCCESS
-    assert verdict(over((Host(),)), Call((HANGS,)), hurt, FILES) is FAILURE
-    assert verdict(over((Host(),)), Call(((),), limit_s=0.1), whole, FILES) is EITHER
-    old = Before(stale=True, missing=(OTHER,))
-    assert verdict(over((Host(),)), Call((HANGS,)), old, FILES) is FAILURE
-    assert verdict(over((Host(),)), Call((HANGS,), limit_s=0.1), old, FILES) is EITHER
-    assert verdict(over((Host(),)), Call(((*HANGS, Rule(f.Html(), "listing", 1)),)), old, FILES) is EITHER
+    """A whole snapshot will do where nobody serves what is new, and what is there needs nobody who gives it."""
+    old, here, hurt = Before(True, (OTHER,)), Before(True, ()), Before(False, (OTHER,))
+
+    def said(before: Before, *rules: Rule, limit_s: float = LIMIT_S) -> Verdict:
+        return verdict(over((Host(),)), Call((rules,), limit_s=limit_s), before, FILES)
+
+    assert said(here, *REFUSES) is said(old, *REFUSES) is said(old, *HANGS) is Verdict.STALE
+    assert said(hurt, *REFUSES) is said(hurt, *HANGS) is FAILURE
+    assert said(here, *HANGS) is said(hurt, Rule(f.Status(500), "a.bin")) is SUCCESS
+    assert said(old, Rule(f.Status(403), "body")) is said(old, Rule(f.Alter())) is EITHER
+    assert said(here, limit_s=0.1) is said(old, *HANGS, limit_s=0.1) is EITHER
+    assert said(hurt, *HANGS, limit_s=0.1) is FAILURE

@@ -1,8 +1,8 @@
 """What must come of a call, from its schedule alone. Pure: nothing is run here.
 
 An endpoint serves a subject (the listing, or a file's body) surely, after some failures that heal, unsurely, or never.
-A call MUST succeed where somebody serves the listing and each file surely or after failures that heal; it MUST FAIL
-where nobody ever serves one of them; EITHER is what is left:
+A call must succeed where somebody serves the listing and each file surely or after failures that heal. It must fail
+where nobody ever serves one of them, or give the whole snapshot that is on disk, as a stale one. Either is what is left:
 
   - an endpoint that once gave what is final for a walk or for the call (a login page, wrong bytes) and might do better
     if it were asked again, which the chain's table rules out;
@@ -18,46 +18,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
-from fnmatch import fnmatchcase
 
+from tests.chaos.effects import Effect, Subject, body_of, effect, listing_of, touches
 from tests.chaos.schedule import LIMIT_S, Call, File, Host, Schedule
 from tests.fakehub import faults as f
-from tests.fakehub.messages import Kind
-from tests.fakehub.repo import LFS_PATTERNS, HubName
 from tests.fakehub.rules import ConnectionFault, Fault, Rule
 
-PIECE = 1 << 20
 LAPS, STALL_S, CONNECT_LIMIT_S, SILENCE_S = 6, 0.5, 0.6, 2.5
 HEALING = LAPS - 2
 """Failures at an endpoint after which it is still asked once more, with one lap to spare."""
 SILENT_S = SILENCE_S - 1.0
-CRAWL_S = 1.0
-IN_BODIES = (
-    f.Alter
-    | f.Truncate
-    | f.OverLong
-    | f.EndlessBody
-    | f.GzipBody
-    | f.HangInBody
-    | f.Reset
-    | f.RstStream
-    | f.Close
-    | f.GoAway
-)
 PARKED_S = 1.0
-
-
-class Effect(Enum):
-    """What a fault does to whoever asks, each time that it strikes."""
-
-    HARMLESS = "the right answer comes all the same"
-    AGAIN = "a failure, asked again later"
-    HANG = "silence, asked again later"
-    PARTLY = "some of it comes, and may be enough in the end"
-    NEXT = "a failure, not asked for this again"
-    OUT = "a failure, not asked for anything again"
-    UNSURE_OUT = "perhaps that, perhaps the right answer"
-    CRAWL = "comes, and slowly"
 
 
 class Service(IntEnum):
@@ -73,21 +44,9 @@ class Verdict(Enum):
     """What must come of a call."""
 
     SUCCESS = "must succeed"
+    STALE = "must give what is on disk"
     FAILURE = "must fail"
     EITHER = "either"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is asked for: the kinds of its requests, and its size in bytes, of a file also its path.
-
-    Where it is redirected, what would harm its bytes may only harm the redirect, and nobody.
-    """
-
-    kinds: frozenset[Kind]
-    size: int
-    path: str = ""
-    redirected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +54,7 @@ class Before:
     """What is on disk before a call, as far as it is known.
 
     Attributes:
-        stale: A whole snapshot, which will do where nobody says what there is now.
+        stale: A whole snapshot, which will do where nobody says what there is now, or gives it.
         missing: The files that surely have to be fetched.
         doubtful: The files that may have to be.
     """
@@ -108,23 +67,26 @@ class Before:
 def verdict(schedule: Schedule, call: Call, before: Before, files: Sequence[File]) -> Verdict:
     """Say what must come of a schedule's call for a repository of these files."""
     hosts = schedule.hosts
-    listings = [_listing(schedule.hub, host, len(files)) for host in hosts]
+    listings = [listing_of(schedule.hub, host, len(files)) for host in hosts]
     given_rules = [_as_carried(schedule, given) for given in call.rules]
     rules = [
-        _harmful(given, [listing, *(_body(file, host) for file in files)])
+        _harmful(given, [listing, *(body_of(file, host) for file in files)])
         for given, host, listing in zip(given_rules, hosts, listings, strict=True)
     ]
     listing = _best(service(own, listings[number], alone=_is_alone(number, rules)) for number, own in enumerate(rules))
-    outcome = _of_listing(listing, call, before)
+    outcome = _of_listing(listing)
     if listing is not Service.NEVER:
         outcome = _of_both(outcome, _of_bodies(hosts, rules, before))
-    hurried = call.limit_s < LIMIT_S
-    if outcome is Verdict.SUCCESS and hurried:
-        return Verdict.EITHER
-    if outcome is Verdict.FAILURE and before.stale and (hurried or listing is Service.UNSURE):
-        # Where nobody says what there is now, nobody is asked for it either, and what is on disk will do.
-        return Verdict.EITHER
-    return outcome
+    if outcome is Verdict.FAILURE and before.stale:
+        outcome = Verdict.EITHER if _is_told(call) else Verdict.STALE
+    in_time = call.limit_s >= LIMIT_S or outcome is Verdict.FAILURE
+    return outcome if in_time else Verdict.EITHER
+
+
+def _is_told(call: Call) -> bool:
+    """Whether somebody may say no, or give wrong bytes: then what is on disk does not stand for what was asked."""
+    every = (rule.fault for rules in call.rules for rule in rules)
+    return any(isinstance(one, f.Alter) or (isinstance(one, f.Status) and one.status in (401, 403)) for one in every)
 
 
 def _as_carried(schedule: Schedule, rules: Iterable[Rule]) -> list[Rule]:
@@ -142,21 +104,14 @@ def _harmful(rules: Iterable[Rule], subjects: Iterable[Subject]) -> list[Rule]:
         rule
         for rule in rules
         if isinstance(rule.fault, f.NoDigests)
-        or any(_touches(rule, one) and effect(rule.fault, one) is not Effect.HARMLESS for one in every)
+        or any(touches(rule, one) and effect(rule.fault, one) is not Effect.HARMLESS for one in every)
     ]
 
 
-def _of_listing(listing: Service, call: Call, before: Before) -> Verdict:
+def _of_listing(listing: Service) -> Verdict:
     if listing >= Service.HEALS:
         return Verdict.SUCCESS
-    if listing is Service.UNSURE:
-        return Verdict.EITHER
-    if not before.stale:
-        return Verdict.FAILURE
-    # Where access is denied, what is on disk is not given out as if nothing were.
-    every = (rule for rules in call.rules for rule in rules)
-    denied = any(isinstance(rule.fault, f.Status) and rule.fault.status in (401, 403) for rule in every)
-    return Verdict.EITHER if denied else Verdict.SUCCESS
+    return Verdict.EITHER if listing is Service.UNSURE else Verdict.FAILURE
 
 
 def _of_bodies(hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], before: Before) -> Verdict:
@@ -166,7 +121,7 @@ def _of_bodies(hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], before: B
     every = [*before.missing, *before.doubtful]
     served = [_fetched(hosts, rules, file) for file in (every if bare else _distinct(every))]
     # Whoever lists without digests has to bring every file itself.
-    served += [service(rules[number], _body(file, hosts[number]), alone=True) for number in bare for file in every]
+    served += [service(rules[number], body_of(file, hosts[number]), alone=True) for number in bare for file in every]
     return Verdict.SUCCESS if all(one >= Service.HEALS for one in served) else Verdict.EITHER
 
 
@@ -178,20 +133,8 @@ def _of_both(one: Verdict, other: Verdict) -> Verdict:
 
 def _fetched(hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], file: File) -> Service:
     return _best(
-        service(rules[number], _body(file, host), alone=_is_alone(number, rules)) for number, host in enumerate(hosts)
+        service(rules[number], body_of(file, host), alone=_is_alone(number, rules)) for number, host in enumerate(hosts)
     )
-
-
-def _listing(hub: HubName, host: Host, count: int) -> Subject:
-    kinds: frozenset[Kind] = frozenset({"listing"})
-    if hub == "huggingface":
-        kinds = frozenset({"revision"} if host.blobs else {"revision", "listing"})
-    return Subject(kinds, 500 + 300 * count)
-
-
-def _body(file: File, host: Host) -> Subject:
-    redirected = host.redirects and any(fnmatchcase(file.path, pattern) for pattern in LFS_PATTERNS)
-    return Subject(frozenset({"body"}), file.size, file.path, redirected)
 
 
 def _is_alone(number: int, rules: Sequence[Sequence[Rule]]) -> bool:
@@ -209,7 +152,7 @@ def _distinct(files: Iterable[File]) -> list[File]:
 
 def service(rules: Sequence[Rule], subject: Subject, *, alone: bool) -> Service:
     """Say how surely an endpoint serves a subject."""
-    struck = [(rule, effect(rule.fault, subject)) for rule in rules if _touches(rule, subject)]
+    struck = [(rule, effect(rule.fault, subject)) for rule in rules if touches(rule, subject)]
     harmful = [(rule, what) for rule, what in struck if what is not Effect.HARMLESS]
     if any(_denies(rule, what) for rule, what in harmful):
         return Service.NEVER
@@ -243,16 +186,6 @@ def _silence_s(harmful: Iterable[tuple[Rule, Effect]], *, alone: bool) -> float:
     )
 
 
-def _touches(rule: Rule, subject: Subject) -> bool:
-    if isinstance(rule.fault, ConnectionFault):
-        return True
-    if rule.match is None:
-        return bool(rule.fault.kinds & subject.kinds)
-    if rule.match in ("listing", "revision", "body"):
-        return rule.match in subject.kinds
-    return bool(rule.fault.kinds & subject.kinds) and rule.match == subject.path
-
-
 def _may_go_out(rules: Iterable[Rule]) -> bool:
     outs = f.BadListing | f.HugeListing | f.Alter | f.OverLong | f.EndlessBody
     return any(isinstance(rule.fault, outs) for rule in rules)
@@ -261,54 +194,6 @@ def _may_go_out(rules: Iterable[Rule]) -> bool:
 def _breaks_all(rule: Rule) -> bool:
     """Whether a fault ends a connection with all that is under way on it."""
     return isinstance(rule.fault, f.Reset | f.Close | f.GoAway | f.RefuseConnection | f.HangOnAccept)
-
-
-def effect(fault: Fault, subject: Subject) -> Effect:
-    """Say what a fault does to a subject's request that it strikes."""
-    if subject.redirected and isinstance(fault, IN_BODIES):
-        return Effect.PARTLY
-    match fault:
-        case f.NoConnect() | f.HangOnAccept() | f.HangBeforeAnswer():
-            return Effect.HANG
-        case f.RefuseConnection():
-            return Effect.AGAIN
-        case f.Status(status=status):
-            return Effect.AGAIN if status >= 500 or status in (408, 425, 429) else Effect.NEXT
-        case f.Html() | f.NotJson() | f.RedirectLoop() | f.RedirectDowngrade() | f.GzipBody():
-            return Effect.NEXT
-        case f.BadListing() | f.HugeListing():
-            return Effect.OUT
-        case f.Drip(bytes_per_s=rate):
-            return Effect.CRAWL if subject.size / rate > CRAWL_S else Effect.HARMLESS
-        case f.HangInBody(after_bytes=after):
-            return _broken_off(after, subject, Effect.HANG)
-        case f.Reset(after_bytes=after) | f.RstStream(after_bytes=after) | f.Close(after_bytes=after):
-            return _broken_off(after or 0, subject, Effect.AGAIN)
-        case f.GoAway(after_bytes=after):
-            return Effect.PARTLY if fault.graceful else _broken_off(after or 0, subject, Effect.AGAIN)
-        case f.Alter() | f.Truncate() | f.OverLong() | f.EndlessBody():
-            return _of_wrong_bytes(fault, subject)
-        case _:
-            return Effect.HARMLESS
-
-
-def _broken_off(after: int, subject: Subject, what: Effect) -> Effect:
-    if after > subject.size:
-        return Effect.HARMLESS
-    return Effect.PARTLY if after else what
-
-
-def _of_wrong_bytes(fault: Fault, subject: Subject) -> Effect:
-    match fault:
-        case f.Alter(offset=offset):
-            return Effect.OUT if offset < subject.size else Effect.HARMLESS
-        case f.Truncate(to=to):
-            if subject.size == 0 or (to is not None and to >= subject.size):
-                return Effect.HARMLESS
-            return Effect.PARTLY if to else Effect.AGAIN
-        case f.OverLong(honest=True) if subject.size <= PIECE:
-            return Effect.OUT
-    return Effect.UNSURE_OUT
 
 
 def _best(services: Iterable[Service]) -> Service:

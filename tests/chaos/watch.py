@@ -12,7 +12,7 @@ from typing import Self
 
 OWN = ".mirrorhub"
 LOOK_S = 0.003
-KEPT = frozenset({"notes", "lock", "reports", "aside"})
+KEPT = frozenset({"notes", "lock", "reports", "aside", "seen"})
 """What may stay of our own beside a whole snapshot."""
 
 
