@@ -184,8 +184,8 @@ def test_a_blob_is_never_moved_out_of_its_place(monkeypatch: pytest.MonkeyPatch)
     assert written(second) == {"shared.bin": b"s" * 3000, "a.txt": b"2"}
 
 
-def test_a_believed_endpoint_that_does_not_connect(carrier: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A hub that cannot be reached keeps a mirror's listing waiting for less than a connection may take, and ever less."""
+def test_a_believed_endpoint_that_does_not_connect(caplog: pytest.LogCaptureFixture) -> None:
+    """A hub that cannot be reached keeps a mirror's listing waiting for a short while, and next time a shorter one."""
     with FakeHub(repos(), [HangOnAccept()], name="a") as dead, FakeHub(repos(), name="b") as mirror:
         chain = (Endpoint(dead.url, named=True), Endpoint(mirror.url, can=frozenset({"pull"})))
         settings = quick(*chain)
