@@ -8,6 +8,7 @@ python -m benchmarks.chaos --replay "Schedule(hub=...)"   as it was printed
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import logging
 import multiprocessing
@@ -17,7 +18,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from rich.console import Console
@@ -30,6 +34,7 @@ from tests.chaos.run import run
 from tests.chaos.schedule import Schedule, replayed
 
 SLOWEST = 5
+BATCH = 50
 FOREIGN = ("MIRRORHUB_", "MODELSCOPE_", "HF_", "HUGGING", "TRANSFORMERS_")
 PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
 console = Console()
@@ -70,8 +75,36 @@ def main() -> None:
 
 def _run_all(numbers: Sequence[int], jobs: int) -> Iterator[Done]:
     """Run schedules in processes of their own, each many of them."""
-    with multiprocessing.get_context("spawn").Pool(jobs, _prepare) as pool:
-        yield from pool.imap_unordered(_run, numbers)
+    batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
+    with ThreadPoolExecutor(jobs) as threads:
+        for batch in threads.map(_run_batch, batches):
+            yield from batch
+
+
+def _run_batch(numbers: Sequence[int]) -> list[Done]:
+    """Run schedules in a process; where one ends the process, the others get the next."""
+    done: list[Done] = []
+    context = multiprocessing.get_context("spawn")
+    while left := numbers[len(done) :]:
+        reader, writer = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(left, writer))
+        process.start()
+        writer.close()
+        with suppress(EOFError):
+            while True:
+                done.append(reader.recv())
+        process.join()
+        if len(done) < len(numbers):
+            words = f"the process died with {process.exitcode}"
+            done.append(Done(numbers[len(done)], Outcome(needless=[words]), 0.0))
+    return done
+
+
+def _work(numbers: Sequence[int], writer: Connection) -> None:
+    faulthandler.enable()
+    _prepare()
+    for number in numbers:
+        writer.send(_run(number))
 
 
 def _run(number: int) -> Done:

@@ -251,6 +251,23 @@ def test_one_content_under_two_paths(home: Path) -> None:
     assert tree(target) == {"a.txt": b"changed", "sub/b.txt": b"same"}
 
 
+COPIES: list[str] = []
+
+
+def test_copies_are_made_where_nobody_looks(home: Path) -> None:
+    """In a snapshot that is there already a second path of one content is never seen half-written."""
+    target = home / "snapshots" / "master"
+    target.mkdir(parents=True)
+    (place,) = ready(home, one=b"1234").values()
+    # An audit hook stays for good; it is asked for what happens in here.
+    sys.addaudithook(lambda event, told: COPIES.append(str(told[1])) if event == "shutil.copyfile" else None)
+    COPIES.clear()
+    publish(home, Publication(target, {"a": place, "b": place}, (), FULL, "master"))
+    assert tree(target) == {"a": b"1234", "b": b"1234"}
+    assert COPIES
+    assert all(OWN_FOLDER in Path(copy).parts for copy in COPIES)
+
+
 def test_one_content_under_two_paths_from_a_hub() -> None:
     """One content listed at two paths is fetched once."""
     with FakeHub([Repo("modelscope", "org/name", {"a.bin": b"x" * 5000, "sub/b.bin": b"x" * 5000})]) as hub:

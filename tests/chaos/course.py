@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tests.chaos.caller import Caller, settings_for
@@ -14,7 +15,7 @@ from tests.chaos.schedule import Call, Damage, File, Schedule
 from tests.chaos.watch import OWN, Watcher, debris, sha256, visible
 from tests.fakehub import FakeHub
 from tests.fakehub.faults import NoDigests
-from tests.fakehub.repo import git_sha1
+from tests.fakehub.repo import LFS_PATTERNS, git_sha1
 
 GRACE_S = 2.0
 """What a call may take beyond its limit, to bring what has come to disk: the machine may be busy."""
@@ -149,11 +150,14 @@ class Course:
         return any(isinstance(rule.fault, NoDigests) for rule in every)
 
     def _names(self) -> set[str]:
-        """Every digest by which content of the newest revision may be known; of a listing without any it has none."""
+        """Every digest by which the newest revision is listed; of a listing without any it has none."""
         if self._is_bare:
             return set()
-        files = [file.data for file in self._files.values()]
-        return {sha256(data) for data in files} | {git_sha1(data) for data in files}
+        return {self._name(file) for file in self._files.values()}
+
+    def _name(self, file: File) -> str:
+        in_lfs = any(fnmatchcase(file.path, pattern) for pattern in LFS_PATTERNS)
+        return sha256(file.data) if in_lfs or self._schedule.hub == "modelscope" else git_sha1(file.data)
 
     def _allowed(self) -> dict[str, set[str]]:
         """What may be seen: the bytes of any revision, and what was there before the call."""

@@ -2,7 +2,7 @@
 
 An endpoint serves a subject (the listing, or a file's body) surely, after some failures that heal, unsurely, or never.
 A call must succeed where somebody serves the listing and each file surely or after failures that heal. It must fail
-where nobody ever serves one of them, or give the whole snapshot that is on disk, as a stale one. Either is what is left:
+where nobody ever serves one of them, or give the whole snapshot that is on disk, as a stale one. Either is the rest:
 
   - an endpoint that once gave what is final for a walk or for the call (a login page, wrong bytes) and might do better
     if it were asked again, which the chain's table rules out;

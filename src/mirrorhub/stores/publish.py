@@ -243,7 +243,8 @@ def _refuse_link(place: Path) -> None:
 
 
 def _copy(source: Path, goal: Path) -> None:
-    temporary = goal.with_name(f".{secrets.token_hex(8)}")
+    # Beside its source, in our own folder: where it is to stand everybody would see half of it.
+    temporary = source.with_name(f"{source.name}.{secrets.token_hex(8)}")
     try:
         # With its times: the note knows the file by them.
         shutil.copy2(source, temporary)
