@@ -20,7 +20,8 @@ from mirrorhub.digest import BLOCK, Hasher, file_digest, hasher_for
 from mirrorhub.faults import Failure, Fault, WrongDigest
 from mirrorhub.lane import Body
 from mirrorhub.models import Endpoint, FileEntry, Share, TransferReport
-from mirrorhub.partials import Partial, PartialPool
+from mirrorhub.partial import Partial
+from mirrorhub.partials import PartialPool
 from mirrorhub.progress import FileProgress
 from mirrorhub.report import TWICE
 from mirrorhub.spans import PIECE, Run, Span, gaps, with_run
