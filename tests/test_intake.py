@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 from mirrorhub import Endpoint
-from mirrorhub.chain import Chain, Verdict, verdict
+from mirrorhub.chain import Chain
 from mirrorhub.config import Patience
 from mirrorhub.faults import Failure, WrongDigest
 from mirrorhub.intake import Intake, Nothing
@@ -20,6 +20,7 @@ from mirrorhub.models import FileEntry
 from mirrorhub.partials import PartialPool
 from mirrorhub.progress import FileProgress
 from mirrorhub.spans import PIECE, Span
+from mirrorhub.verdicts import Verdict, verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")

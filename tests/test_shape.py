@@ -26,7 +26,7 @@ ORDER = (
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",
-    "endpoints chain diagnosis",
+    "endpoints verdicts beat standing chain errand race handover walk diagnosis",
     "http.origin http.timing http.causes http.request http.head",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",

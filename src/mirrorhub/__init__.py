@@ -8,6 +8,8 @@ fetch("org/model", allow_patterns="*.onnx")
 5 Plan              what must be fetched: the manifest less what the store holds             plan, stores
 6 TransferReport*   one per file: from where, how long, how many tries                       transfer, intake
 7 Snapshot          published                                                                snapshot, stores
+
+4 and 6 walk the chain; retry and fallback live there and nowhere else                       walk, race, verdicts
 """
 
 from __future__ import annotations

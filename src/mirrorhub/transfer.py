@@ -11,10 +11,11 @@ from functools import partial as bind
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from mirrorhub.beat import Beat
 from mirrorhub.budget import Budget
-from mirrorhub.chain import Beat, Chain, Hopeless
+from mirrorhub.chain import Chain
 from mirrorhub.diagnosis import transfer_error
-from mirrorhub.faults import Failure, WrongDigest
+from mirrorhub.faults import Failure, Hopeless, WrongDigest
 from mirrorhub.intake import Intake, Nothing, Piece
 from mirrorhub.lane import Body
 from mirrorhub.lanes import Lanes
@@ -26,6 +27,7 @@ from mirrorhub.progress import FileProgress, Progress
 from mirrorhub.spans import PIECE, Span
 from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.stores.disk import disk_errors
+from mirrorhub.walk import walk
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -177,7 +179,8 @@ class Transfer:
         wrong: Sequence[tuple[Endpoint, Failure]],
     ) -> T:
         try:
-            return await self._chain.walk(
+            return await walk(
+                self._chain,
                 entry.path,
                 ask=bind(self._ask, entry, intake, piece),
                 use=use,
