@@ -36,7 +36,7 @@ ORDER = (
     "stores.aside stores.healing stores.trash stores.leftovers",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "report.discretion report.shelf report.account",
-    "recall resolver intake pace transfer snapshot",
+    "recall resolver suspect provenance writing piece pieces intake pace transfer snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
     "bench.outlook",
     "loop",
