@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from mirrorhub.chain import FINAL_WORDS, VERDICTS, Beat, Chain, Hopeless, Verdict, verdict
+from mirrorhub.beat import Beat
+from mirrorhub.chain import Chain
 from mirrorhub.config import Patience
 from mirrorhub.errors import StoreError
-from mirrorhub.faults import Failure, Fault
+from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.http.client import Answer
 from mirrorhub.lane import common_failure
 from mirrorhub.models import Endpoint
+from mirrorhub.verdicts import FINAL_WORDS, VERDICTS, Verdict, verdict
+from mirrorhub.walk import walk
 
 AGAIN, NEXT, OUT, NOBODY = Verdict.AGAIN, Verdict.NEXT, Verdict.OUT, Verdict.NOBODY
 
@@ -192,7 +195,7 @@ class World:
     async def walk(self, subject: str = "listing", **options: object) -> str:
         """Walk the chain."""
         given = {"ask": self.ask, "use": self.use, "discard": self.discard, **options}
-        return await self.chain.walk(subject, **given)  # type: ignore[arg-type]
+        return await walk(self.chain, subject, **given)  # type: ignore[arg-type]
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(round(seconds, 3))
@@ -790,7 +793,7 @@ def test_bodies_that_go_on_elsewhere() -> None:
                 raise
             return answer
 
-        walks = [asyncio.create_task(world.chain.walk("model.bin", world.ask, use)) for _ in range(3)]
+        walks = [asyncio.create_task(walk(world.chain, "model.bin", world.ask, use)) for _ in range(3)]
         await asyncio.sleep(0.1)
         assert world.chain.busiest() == a
         assert world.chain.move(a, 1, "is slow") == 1
@@ -916,6 +919,6 @@ def test_an_own_time_out_is_none_of_the_chain() -> None:
             raise TimeoutError(answer)
 
         with pytest.raises(TimeoutError, match="ok from a"):
-            await world.chain.walk("model.bin", world.ask, use)
+            await walk(world.chain, "model.bin", world.ask, use)
 
     virtually(story)

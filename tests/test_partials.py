@@ -13,7 +13,8 @@ import pytest
 
 from mirrorhub.digest import hasher_for
 from mirrorhub.models import FileEntry
-from mirrorhub.partials import Partial, PartialPool
+from mirrorhub.partial import Partial
+from mirrorhub.partials import PartialPool
 from mirrorhub.spans import gaps
 
 DATA = bytes(range(256)) * 40

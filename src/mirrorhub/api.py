@@ -140,7 +140,7 @@ class Call:
 
     async def resolve(self, client: Client) -> Manifest:
         """Answer on the loop what the repository holds, and fetch nothing."""
-        from mirrorhub.snapshot import look_up
+        from mirrorhub.lookup import look_up
 
         return await look_up(self.request, self.settings, client)
 

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mirrorhub.chain import Beat, Chain
+from mirrorhub.beat import Beat
+from mirrorhub.chain import Chain
 from mirrorhub.contacts import Contacts
 from mirrorhub.health import Health
 from mirrorhub.health.findings import tell
