@@ -474,6 +474,30 @@ def test_retry_after_parks_one() -> None:
     virtually(story)
 
 
+def test_retry_after_outlasts_the_laps() -> None:
+    """An endpoint that asked for time is waited for, however often the others have failed meanwhile."""
+
+    async def story() -> None:
+        world = World({"a": [fails(Fault.BUSY, 20), Says()], "b": [fails(Fault.RESET)]})
+        assert await world.walk() == "ok from a"
+        assert [name for _, name in world.asked if name == "a"] == ["a", "a"]
+        assert world.now == pytest.approx(23.5)
+
+    virtually(story)
+
+
+def test_retry_after_for_ever() -> None:
+    """An endpoint that asks for time again and again is asked no more often than any other."""
+
+    async def story() -> None:
+        world = World({"a": [fails(Fault.BUSY, 2)], "b": [fails(Fault.BUSY, 3)]}, patience=Patience(laps=4))
+        with pytest.raises(Hopeless):
+            await world.walk()
+        assert len(world.asked) <= 2 * 4 * 2
+
+    virtually(story)
+
+
 def test_retry_after_beyond_patience() -> None:
     """A time that lies beyond the allowed silence ends the walk now, not after it."""
 
@@ -865,6 +889,39 @@ def test_overtaken_while_it_breaks() -> None:
         assert await walk == "ok from b"
         assert [attempt.fault for attempt in world.chain.attempts] == ["WRONG_DIGEST", None]
         assert (world.order, world.discarded) == ("ab", ["ok from a", "ok from b"])
+
+    virtually(story)
+
+
+@pytest.mark.parametrize("steps", range(1, 40))
+def test_called_off_at_any_step(steps: int) -> None:
+    """Whenever a walk is called off while it is overtaken, every answer that was opened is let go of, once."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": [Says()]})
+        a = world.endpoints["a"]
+        opened: list[str] = []
+
+        async def ask(endpoint: Endpoint, beat: Beat) -> str:
+            await asyncio.sleep(0)
+            opened.append(answer := await world.ask(endpoint, beat))
+            return answer
+
+        async def use(endpoint: Endpoint, answer: str) -> str:
+            if endpoint == a:
+                world.chain.move(a, None, "is slow")
+                for _ in range(6):
+                    await asyncio.sleep(0)
+                raise Failure(Fault.RESET)
+            await asyncio.sleep(1)
+            return answer
+
+        task = asyncio.create_task(world.walk("model.bin", ask=ask, use=use))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert sorted(world.discarded) == sorted(opened)
 
     virtually(story)
 

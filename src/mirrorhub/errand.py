@@ -12,6 +12,7 @@ from mirrorhub.chain import Chain
 from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import UNREADABLE, Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint
+from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.verdicts import DEMOTING, Verdict, verdict
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class Errand(Generic[Answer, Result]):
         given_up: Endpoints that are not asked again for this.
         failures: What went wrong so far.
         overtaker: Who has answered while another one was giving, too slowly, and its answer.
-        fruitless: Laps in vain since something came.
+        vain: Laps in vain since something came.
+        fruitless: Those of them that asked everybody: nobody was left in peace that will be asked again soon enough.
     """
 
     chain: Chain
@@ -51,6 +53,7 @@ class Errand(Generic[Answer, Result]):
     given_up: set[Endpoint] = field(default_factory=set)
     failures: list[tuple[Endpoint, Failure]] = field(default_factory=list)
     overtaker: tuple[Endpoint, Answer] | None = None
+    vain: int = 0
     fruitless: int = 0
 
     def may_be_asked(self, endpoint: Endpoint) -> bool:
@@ -63,6 +66,12 @@ class Errand(Generic[Answer, Result]):
         usable = [endpoint for endpoint in self.endpoints if self.may_be_asked(endpoint)]
         ready = [endpoint for endpoint in usable if self.chain.standing(endpoint).parked_until <= now]
         return sorted(ready, key=lambda one: self.chain.standing(one).rank)
+
+    def awaits(self) -> bool:
+        """Whether somebody is left in peace for now who may be asked again before everybody has been silent too long."""
+        now, chain = self.chain.clock(), self.chain
+        times = (chain.standing(one).parked_until for one in self.endpoints if self.may_be_asked(one))
+        return any(now < until and not chain.is_silent_after(until - now) for until in times)
 
     def failed(self, endpoint: Endpoint, failure: Failure, started: float) -> None:
         """Record a failure and draw the table's conclusion.
@@ -87,6 +96,12 @@ class Errand(Generic[Answer, Result]):
                 raise Hopeless(self.failures)
             case Verdict.AGAIN:
                 pass
+
+    async def discard_overtaker(self) -> None:
+        """Let go of an answer that nobody takes in any more."""
+        if self.overtaker is not None:
+            (_, answer), self.overtaker = self.overtaker, None
+            await uninterrupted(self.discard(answer))
 
     def _last_word(self, endpoint: Endpoint) -> bool:
         """Whether every other official hub has spoken too: one that is only slow may know better."""

@@ -61,7 +61,4 @@ async def _call_off(errand: Errand[Answer, Result], overtaking: list[asyncio.Tas
     for task in overtaking:
         task.cancel()
     await asyncio.gather(*overtaking, return_exceptions=True)
-    if errand.overtaker is not None:
-        _, answer = errand.overtaker
-        errand.overtaker = None
-        await errand.discard(answer)
+    await errand.discard_overtaker()

@@ -57,25 +57,30 @@ class _LapOver(Exception):  # noqa: N818 - a signal between lap and laps
 
 async def _lap(errand: Errand[Answer, Result]) -> Result:
     """Ask everybody who may be asked, once."""
-    before = errand.gained()
+    before, awaits = errand.gained(), errand.awaits()
     waiting = errand.order()
-    while waiting and (first := await race(errand, waiting)):
-        while first is not None:
-            endpoint, answer = first
-            started = errand.chain.clock()
-            try:
-                result = await take_in(errand, endpoint, answer)
-            except Failure as failure:
-                errand.failed(endpoint, failure, started)
-                waiting = [one for one in waiting if one != endpoint and errand.may_be_asked(one)]
-                first, errand.overtaker = errand.overtaker, None
-            else:
-                if errand.told:
-                    errand.chain.record(endpoint, errand.subject, "ok", None, started)
-                return result
-            finally:
-                await errand.discard(answer)
-    errand.fruitless = 0 if errand.gained() > before else errand.fruitless + 1
+    try:
+        while waiting and (first := await race(errand, waiting)):
+            while first is not None:
+                endpoint, answer = first
+                started = errand.chain.clock()
+                try:
+                    result = await take_in(errand, endpoint, answer)
+                except Failure as failure:
+                    errand.failed(endpoint, failure, started)
+                    waiting = [one for one in waiting if one != endpoint and errand.may_be_asked(one)]
+                    first, errand.overtaker = errand.overtaker, None
+                else:
+                    if errand.told:
+                        errand.chain.record(endpoint, errand.subject, "ok", None, started)
+                    return result
+                finally:
+                    await errand.discard(answer)
+    finally:
+        await errand.discard_overtaker()
+    gained = errand.gained() > before
+    errand.vain = 0 if gained else errand.vain + 1
+    errand.fruitless = 0 if gained else errand.fruitless + (not awaits)
     raise _LapOver
 
 
@@ -115,7 +120,7 @@ def _over(errand: Errand[Answer, Result], laps: int, state: RetryCallState) -> b
 def _pause(errand: Errand[Answer, Result]) -> float:
     """Seconds until the next lap: doubled each time, and never before somebody may be asked again."""
     chain = errand.chain
-    backoff: float = min(chain.patience.pause_limit_s, chain.patience.pause_s * 2 ** max(0, errand.fruitless - 1))
+    backoff: float = min(chain.patience.pause_limit_s, chain.patience.pause_s * 2 ** max(0, errand.vain - 1))
     times = [chain.standing(other).parked_until for other in errand.endpoints if errand.may_be_asked(other)]
     return max(backoff, min(times, default=0.0) - chain.clock())
 
