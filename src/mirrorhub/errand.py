@@ -68,7 +68,7 @@ class Errand(Generic[Answer, Result]):
         return sorted(ready, key=lambda one: self.chain.standing(one).rank)
 
     def awaits(self) -> bool:
-        """Whether somebody is left in peace for now who may be asked again before everybody has been silent too long."""
+        """Whether somebody is left in peace for now who may be asked again before the silence is too long."""
         now, chain = self.chain.clock(), self.chain
         times = (chain.standing(one).parked_until for one in self.endpoints if self.may_be_asked(one))
         return any(now < until and not chain.is_silent_after(until - now) for until in times)

@@ -14,6 +14,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import RawIOBase
@@ -21,8 +22,10 @@ from pathlib import Path
 
 from mirrorhub.digest import BLOCK, Hasher
 from mirrorhub.rawfile import opened, sync, sync_folder, write_all
-from mirrorhub.spans import Run, front, gaps, with_run
+from mirrorhub.spans import Run, front, with_run
 
+MAX_JOURNAL = 64 << 20
+"""Bytes of a journal that are read: of some 100 GB in pieces of a quarter of a MiB."""
 JOURNAL_SYNC_S = 2.0
 """How old the journal's lines may be when the power fails: the bytes of younger ones are fetched again."""
 
@@ -133,6 +136,22 @@ class Partial:
                 hasher.update(block)
                 left -= len(block)
 
+    def take_up(self, limit: int) -> None:
+        """Go on with what somebody has left in the folder, of a file of `limit` bytes.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        self.runs, damaged = journalled(self.folder, limit)
+        if not self.runs:
+            # Nothing in it is believed: a folder that is never written to again would stay for ever.
+            self.restart()
+        elif damaged:
+            # Nobody would believe what comes after it.
+            anew = self.folder / "journal.new"
+            anew.write_text("".join(json.dumps(run) + "\n" for run in self.runs), encoding="utf-8")
+            anew.replace(self.folder / "journal")
+
     def restart(self) -> None:
         """Forget all bytes."""
         self.close()
@@ -169,18 +188,35 @@ class Partial:
             self._unconfirmed.clear()
 
 
-def journalled(folder: Path, limit: int) -> list[Run]:
-    """Read an adopted partial's journal: bytes that it does not name were never confirmed."""
+def journalled(folder: Path, limit: int) -> tuple[list[Run], bool]:
+    """Read an adopted partial's journal: bytes that it does not name were never confirmed.
+
+    Returns:
+        Which bytes are there; and whether something in the journal cannot be read: what comes after it is not believed.
+    """
+    named: list[Run] = []
+    have = min(data_size(folder), limit)
+    with (folder / "journal").open("rb") as file:
+        lines = file.read(MAX_JOURNAL).split(b"\n")
+    for line in lines[:-1]:
+        run = _run(line)
+        if run is None or not 0 <= run.start < run.end <= have:
+            return _apart(named), True
+        named.append(run)
+    return _apart(named), lines[-1] != b""
+
+
+def _apart(named: Iterable[Run]) -> list[Run]:
+    """Return runs that do not overlap: what one has named already stays with whom that names."""
     runs: list[Run] = []
-    with suppress(OSError, UnicodeDecodeError):
-        have = min(data_size(folder), limit)
-        for line in (folder / "journal").read_text(encoding="utf-8").splitlines():
-            run = _run(line)
-            if run is None or not 0 <= run.start < run.end <= have:
-                break
-            # What another line has named already stays with whom that names.
-            for start, end in list(gaps(runs, run.start, run.end)):
-                with_run(runs, Run(start, end, run.giver))
+    end = 0
+    for run in sorted(named):
+        if run.end > end:
+            start = max(run.start, end)
+            end = run.end
+            if runs and (runs[-1].end, runs[-1].giver) == (start, run.giver):
+                start = runs.pop().start
+            runs.append(Run(start, end, run.giver))
     return runs
 
 
@@ -191,7 +227,7 @@ def data_size(folder: Path) -> int:
     return 0
 
 
-def _run(line: str) -> Run | None:
+def _run(line: bytes) -> Run | None:
     """Read a line of a journal; None where it is damaged."""
     try:
         start, end, giver = json.loads(line)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +19,9 @@ from pathlib import Path
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry
 from mirrorhub.owner import is_alive, is_regular, own_name
-from mirrorhub.partial import Partial, data_size, journalled
-from mirrorhub.rawfile import new_file
+from mirrorhub.partial import Partial, data_size
+from mirrorhub.rawfile import SYNCED, allocated, copy_whole, new_file
 
-SYNCED = 1 << 20
-"""Bytes from which on a file is synced before anything is said of it."""
 _UNKNOWN = "unknown-"
 """How the names of contents begin that no digest is known of."""
 
@@ -63,6 +60,14 @@ class PartialPool:
         """Whether an earlier call may have left something of a file."""
         return self._left is None or _key(entry) in self._left
 
+    def left_of(self, entries: Iterable[FileEntry]) -> int:
+        """Return how many bytes of these files need no room any more: they will be taken up where they lie."""
+        total = 0
+        for key in {_key(entry) for entry in entries if self.has_left(entry)}:
+            held = [allocated(path / "data" if path.is_dir() else path) for path in (self._left or {}).get(key, ())]
+            total += max(held, default=0)
+        return total
+
     def ready_path(self, entry: FileEntry) -> Path:
         """Return where a checked file waits."""
         place = self._ready / _key(entry)
@@ -94,7 +99,7 @@ class PartialPool:
                 temporary = self._ready / f"{_key(entry)}.{secrets.token_hex(8)}"
                 try:
                     with suppress(FileNotFoundError):
-                        shutil.copyfile(source, temporary)
+                        copy_whole(source, temporary)
                         if file_matches(temporary, entry):
                             temporary.replace(self.ready_path(entry))
                             return True
@@ -108,18 +113,21 @@ class PartialPool:
         return Partial(self._partial / f"{_key(entry)}.{own_name()}", synced)
 
     def claim(self, entry: FileEntry) -> Partial:
-        """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
+        """Adopt the largest partial of this content whose owner is gone, or begin a new one.
+
+        Raises:
+            OSError: The disk refuses.
+        """
         partial = self.fresh(entry)
         if entry.digest is None or entry.size is None:
             return partial
         for orphan in sorted(self._orphans(_key(entry)), key=data_size, reverse=True):
             with suppress(OSError):
                 orphan.replace(partial.folder)
-                partial.runs = journalled(partial.folder, entry.size)
-                if not partial.runs:
-                    # Nothing in it is believed: a folder that is never written to again would stay for ever.
-                    partial.restart()
                 break
+        else:
+            return partial
+        partial.take_up(entry.size)
         return partial
 
     def put(self, entry: FileEntry, partial: Partial) -> Path:
@@ -164,16 +172,17 @@ class PartialPool:
         Raises:
             OSError: The disk refuses.
         """
+        key = partial.folder.name.partition(".")[0]
         try:
             partial.confirm()
         finally:
+            # On a full disk, too: under its owner's name nobody could take it up while that one lives.
             partial.close()
-        key = partial.folder.name.partition(".")[0]
-        if key.startswith(_UNKNOWN):
-            partial.restart()  # nobody could tell whether it is what they want
-        elif partial.runs:
-            with suppress(OSError):
-                partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
+            if key.startswith(_UNKNOWN):
+                partial.restart()  # nobody could tell whether it is what they want
+            elif partial.runs:
+                with suppress(OSError):
+                    partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
 
     def forget_unknown(self) -> None:
         """Remove files without a digest that will not be published: no later call could tell what they are."""

@@ -29,7 +29,7 @@ async def complete(request: SnapshotRequest, store: Store, manifest: Manifest) -
         return None
     chosen = chosen_files(manifest, request)
     held = await asyncio.to_thread(store.notes.held, store.place(manifest), chosen, note, verify=request.verify)
-    plan = make_plan(chosen, held.keys())
+    plan = make_plan(chosen, held)
     return None if plan.fetch else plan
 
 
@@ -46,14 +46,14 @@ async def plan_for(request: SnapshotRequest, store: Store, manifest: Manifest, p
         await asyncio.to_thread(tidy, store.home, keep=map(pool.ready_path, chosen))
         await asyncio.to_thread(pool.prepare)
     if request.force_download:
-        return make_plan(chosen, frozenset())
+        return make_plan(chosen, {})
     folder, note = store.place(manifest), store.note(manifest)
     with disk_errors(store.home):
         held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
         missing = [entry for entry in chosen if entry.path not in held]
         await asyncio.to_thread(set_damaged_aside, store.home, store.suspects(manifest, missing), note)
         spare = await asyncio.to_thread(_spare, store, pool, missing)
-    return make_plan(chosen, held.keys(), spare)
+    return make_plan(chosen, held, spare)
 
 
 def _spare(store: Store, pool: PartialPool, missing: Iterable[FileEntry]) -> dict[str, Path]:

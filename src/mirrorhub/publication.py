@@ -31,9 +31,7 @@ def publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, 
     places = {entry.path: by_content[entry.digest or entry.path] for entry in missing} | dict(plan.spare)
     reports = [one.report for one in fetched.values()]
     with disk_errors(store.home):
-        # Of the checked files themselves, which keep their times: whatever else gets to a path is not certified.
-        folder = store.place(manifest)
-        stamps = {entry.path: _stamp(places.get(entry.path, folder / entry.path)) for entry in plan.wanted}
+        stamps = _held_stamps(store.place(manifest), plan) | {path: _stamp(place) for path, place in places.items()}
         store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
         PartialPool(store.home / OWN_FOLDER).clear()
     account.published(store, manifest, plan)
@@ -49,6 +47,18 @@ def snapshot_of(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[s
         attempts=tuple(chain.attempts),
         verified=all(entry.digest is not None for entry in plan.wanted),
     )
+
+
+def _held_stamps(folder: Path, plan: Plan) -> dict[str, Stamp]:
+    """Return the stamps of what was there when the call began, and was looked at then.
+
+    Raises:
+        Vanished: A file has been changed since: what is there now was never checked.
+    """
+    for path, stamp in plan.held.items():
+        if _stamp(folder / path) != stamp:
+            raise Vanished(folder / path)
+    return dict(plan.held)
 
 
 def _stamp(place: Path) -> Stamp:

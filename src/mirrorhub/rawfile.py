@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
+
+SYNCED = 1 << 20
+"""Bytes from which on a file is synced before anything is said of it."""
 
 
 def opened(path: Path, *flags: int) -> RawIOBase:
@@ -48,6 +52,28 @@ def sync(file: RawIOBase) -> None:
     """
     # Not on every system; where it is not, the file's times are synced, too.
     getattr(os, "fdatasync", os.fsync)(file.fileno())
+
+
+def copy_whole(source: Path, goal: Path) -> None:
+    """Copy a file with its times, and wait until a large one is on the medium: later calls will believe its stamp.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    shutil.copy2(source, goal)
+    if goal.stat().st_size >= SYNCED:
+        with goal.open("r+b", buffering=0) as file:
+            sync(file)
+
+
+def allocated(path: Path) -> int:
+    """Return how many bytes a file takes on disk: holes take none. 0 where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    # In units of 512 bytes (POSIX); some systems do not say.
+    return min(status.st_size, 512 * getattr(status, "st_blocks", status.st_size))
 
 
 def sync_folder(folder: Path) -> None:

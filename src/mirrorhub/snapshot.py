@@ -47,15 +47,11 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
         return await _fetch(request, settings, client)
     except Moved:
         log.info("%s: the branch has moved while its files came; once more", request.repo)
-    settings = settings.less(time.monotonic() - began)
-    try:
-        return await _fetch(request, settings, client)
-    except Moved as moved:
-        raise moved.error from None
+    return await _fetch(request, settings.less(time.monotonic() - began), client, once_more=True)
 
 
-async def _fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
-    store = store_for(request.repo, settings, request.local_dir)
+async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *, once_more: bool = False) -> Snapshot:
+    store, began = store_for(request.repo, settings, request.local_dir), time.monotonic()
     async with asking(request, settings, client) as call:
         try:
             async with call.watch.part("resolve", ResolutionError):
@@ -68,7 +64,8 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client) -
             async with call.watch.part("lock", TransferError), _held(call, store):
                 snapshot = await _bring(call, store, manifest)
         except TransferError as error:
-            if await has_moved(request, settings, client, manifest, error):
+            left = settings.less(time.monotonic() - began)
+            if not once_more and await has_moved(request, left, client, manifest, error):
                 raise Moved(error) from None
             return await asyncio.to_thread(what_is_there, call, store, error)
         return replace(snapshot, lanes=call.lanes.reports(), seconds=call.watch.seconds)
@@ -98,7 +95,7 @@ def _held(call: Asking, store: Store) -> AbstractAsyncContextManager[None]:
 
 
 async def _transfer(call: Asking, plan: Plan, pool: PartialPool, manifest: Manifest) -> Mapping[str, Fetched]:
-    check_room(pool.home, plan.size)
+    check_room(pool.home, plan.size - await asyncio.to_thread(pool.left_of, plan.fetch))
     call.lanes.decide(plan.size)
     with Progress(call.request.watchers, str(manifest.repo), plan.size) as progress:
         return await Transfer(call.chain, call.lanes, pool, manifest).run(plan, progress, call.request.max_workers)

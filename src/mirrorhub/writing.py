@@ -82,6 +82,8 @@ class Writing:
         """Wait until nothing is being confirmed, however that ended."""
         if self._confirming is not None:
             await asyncio.wait([self._confirming])
+            if not self._confirming.cancelled():
+                self._confirming.exception()  # looked at: whoever waits for no more than the end does not want to know
 
     def forget(self) -> None:
         """The file has left for its place: nothing is here any more."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -22,6 +21,7 @@ from mirrorhub.config import Settings
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.rawfile import copy_whole
 from mirrorhub.stores.disk import write_whole
 from mirrorhub.stores.notes import Note, NoteBook
 from mirrorhub.stores.publish import Publication, Vanished, publish
@@ -74,7 +74,7 @@ class HuggingFaceStore:
         if place.parent != self.home / "blobs":
             return place
         copy = self.home / OWN_FOLDER / "ready" / place.name
-        shutil.copy2(place, copy)
+        copy_whole(place, copy)
         return copy
 
     def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:

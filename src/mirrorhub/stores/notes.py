@@ -124,6 +124,13 @@ class NoteBook:
             return []
         return [unquote(file.stem) for file in files if file.suffix == ".json" and not file.name.startswith(".")]
 
+    def mark(self, revision: str) -> str:
+        """Return what names the present state of a note; nothing where there is none."""
+        try:
+            return mark_of(self.path(revision).lstat())
+        except OSError:
+            return ""
+
     def path(self, revision: str) -> Path:
         """Return where the note on a revision is kept."""
         return self._folder / f"{file_name(revision)}.json"

@@ -21,8 +21,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.errors import StoreError
-from mirrorhub.owner import is_alive, own_name, read_regular
+from mirrorhub.owner import is_known_alive, own_name, read_regular
 from mirrorhub.paths import OWN_FOLDER, path_problem
+from mirrorhub.rawfile import copy_whole
 from mirrorhub.stores.notes import Note, NoteBook, decode_note, encode_note, write_whole
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Publication:
         deletes: Paths below it that go.
         note: What will be known of the directory then.
         name: Under which name the note is kept.
+        before: Which state of that note this is to follow; nothing where there was none.
     """
 
     target: Path
@@ -48,6 +50,7 @@ class Publication:
     deletes: tuple[str, ...]
     note: Note
     name: str
+    before: str = ""
 
 
 class Vanished(Exception):  # noqa: N818 - nothing is wrong: it is to be looked again what is missing
@@ -68,7 +71,8 @@ def publish(home: Path, publication: Publication) -> None:
     """
     # What is replaced is not left over.
     gone = set(publication.deletes) - set(publication.places)
-    publication = replace(publication, deletes=tuple(sorted(gone)))
+    before = NoteBook(home).mark(publication.name)
+    publication = replace(publication, deletes=tuple(sorted(gone)), before=before)
     own, owner = home / OWN_FOLDER, own_name()
     write_whole(_journal(own, owner), _encoded(publication), private=True)
     try:
@@ -104,16 +108,18 @@ def _leave(own: Path, owner: str) -> None:
 def finish_interrupted(home: Path) -> None:
     """Finish what ended processes had begun to publish.
 
-    What cannot be read or finished is dropped: notes and digests find out what is missing, and it is fetched again.
+    Whoever calls this holds the repository: of a process that cannot be asked it is taken that it has ended, since it
+    held it, too. What cannot be read or finished is dropped, and so is what another call has published over since:
+    notes and digests find out what is missing, and it is fetched again.
     """
     own = home / OWN_FOLDER
     for path in sorted(own.glob(f"{_JOURNAL}*.json")):
         owner = path.stem.removeprefix(_JOURNAL)
-        if is_alive(owner, path):
+        if is_known_alive(owner):
             continue
         try:
             publication = _decoded(home, read_regular(path))
-            if publication is not None:
+            if publication is not None and publication.before == NoteBook(home).mark(publication.name):
                 _finish(home, publication, own / f"{_STAGING}{owner}")
         except (Vanished, OSError) as error:
             log.info("%s: what another call had begun to publish is dropped: %s", home, error)
@@ -136,6 +142,7 @@ def _encoded(publication: Publication) -> bytes:
         "deletes": publication.deletes,
         "note": encode_note(publication.note),
         "name": publication.name,
+        "before": publication.before,
     }
     return json.dumps(journal).encode()
 
@@ -155,6 +162,7 @@ def _decoded(home: Path, data: bytes) -> Publication | None:
             deletes=tuple(str(name) for name in journal["deletes"]),
             note=decode_note(journal["note"]),
             name=str(journal["name"]),
+            before=str(journal["before"]),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
@@ -247,7 +255,7 @@ def _copy(source: Path, goal: Path) -> None:
     temporary = source.with_name(f"{source.name}.{secrets.token_hex(8)}")
     try:
         # With its times: the note knows the file by them.
-        shutil.copy2(source, temporary)
+        copy_whole(source, temporary)
         temporary.replace(goal)
     except BaseException:
         temporary.unlink(missing_ok=True)
