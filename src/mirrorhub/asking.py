@@ -61,8 +61,8 @@ async def asking(request: SnapshotRequest, settings: Settings, client: Client) -
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
     watch = Stopwatch(settings.timeout_s, chain.attempts)
     account = Account(request, settings, chain, lanes, watch)
-    lanes.begin()
     try:
+        lanes.begin()
         yield Asking(request, settings, chain, lanes, watch, account)
     except BaseException as error:
         account.failed(error.error if isinstance(error, Moved) else error)

@@ -192,7 +192,7 @@ class Intake:
         place = await writing.write(self._pool.put, self._entry, partial)
         writing.forget()
         if self.pieces.suspect is not None:
-            await writing.write(self._convict, self.pieces.suspect, place)
+            await self._convict(self.pieces.suspect, place)
         return place
 
     async def _settle_in_memory(self) -> Path:
@@ -248,15 +248,15 @@ class Intake:
         except Failure:
             return None
 
-    def _convict(self, suspect: Suspect, place: Path) -> None:
+    async def _convict(self, suspect: Suspect, place: Path) -> None:
         """Compare what did not fit with what is right: runs that differ convict who gave them."""
-        for start, end, giver in suspect.wrong_runs(place):
+        for start, end, giver in await self._writing.write(suspect.wrong_runs, place):
             self._chain.convict(giver, self._entry.path, f"gave wrong bytes between {start:,} and {end:,}")
             self._chain.logbook.convicted(giver, self._entry.path, start, end)
             # Until here they counted for those that do not fit, which were all.
             self._chain.logbook.lost(giver, Fault.MIXED.name, start - end)
             self._chain.logbook.lost(giver, Fault.WRONG_DIGEST.name, end - start)
-        suspect.clear()
+        await self._writing.write(suspect.clear)
         self.pieces.suspect = None
 
     def _release(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,14 +22,14 @@ class Suspect:
     path: Path
     runs: tuple[Run, ...]
 
-    def wrong_runs(self, place: Path) -> Iterator[Run]:
-        """Yield the runs that are not as the right file has them.
+    def wrong_runs(self, place: Path) -> list[Run]:
+        """Return the runs that are not as the right file has them.
 
         Raises:
             OSError: The disk refuses.
         """
         with self.path.open("rb") as wrong, place.open("rb") as right:
-            yield from (run for run in self.runs if _differs(wrong, right, run.start, run.end))
+            return [run for run in self.runs if _differs(wrong, right, run.start, run.end)]
 
     def clear(self) -> None:
         """Throw the bytes away.
