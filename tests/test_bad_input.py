@@ -236,6 +236,20 @@ def test_a_variable_that_cannot_be_used(variable: str, value: str, monkeypatch: 
         fetch("org/name")
 
 
+def test_an_error_names_what_can_be_typed() -> None:
+    """Where no revision was asked for, none is made up; what an error calls a repository names it in a call, too."""
+    for name in ("org/name", "ms://org/name", "modelscope:org/name"):
+        with FakeHub([]) as hub, pytest.raises(errors.PinnedError, match=r"for modelscope:org/name: trust another"):
+            fetch(name, trust="lock", endpoints=hub.url)
+    with FakeHub([Repo("huggingface", "org/name", {"a.txt": b"a"}, repo_type="dataset")]) as hub:
+        assert fetch("huggingface:datasets/org/name", endpoints=hub.url).manifest.repo.type == "dataset"
+    with (
+        FakeHub([], [Status(503)]) as hub,
+        pytest.raises(errors.ResolutionError, match="what modelscope:org/name holds"),
+    ):
+        fetch("org/name", settings=quick(hub.url))
+
+
 def test_an_unknown_argument() -> None:
     """An argument that does not exist is a TypeError that lists those that do."""
     with pytest.raises(TypeError, match="allow_patterns"):
