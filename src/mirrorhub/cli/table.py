@@ -40,15 +40,16 @@ def print_table(
     console = console or Console()
     if not console.is_terminal:
         console.width = UNLIMITED
+    told = {number for number in range(len(columns)) if any(row[number] for row in rows)}
     kept = list(range(len(columns)))
     while _width(console, table := _table(columns, rows, kept, title)) > console.width and (
         spare := [number for number in kept if columns[number].spare]
     ):
-        kept.remove(max(spare, key=lambda number: columns[number].spare))
+        # First whatever is empty: of that nobody needs to be told.
+        kept.remove(max(spare, key=lambda number: (number not in told, columns[number].spare)))
     console.print(table)
-    if left_out := [column.heading for number, column in enumerate(columns) if number not in kept]:
-        names = ", ".join(" ".join(heading.split()) for heading in left_out)
-        console.print(Text(f"  no room for: {names}", style="dim"), soft_wrap=True)
+    if left_out := [" ".join(columns[number].heading.split()) for number in sorted(told.difference(kept))]:
+        console.print(Text(f"  no room for: {', '.join(left_out)}", style="dim"), soft_wrap=True)
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Sequence[str]], kept: Sequence[int], title: str) -> Table:

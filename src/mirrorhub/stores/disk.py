@@ -64,7 +64,7 @@ def check_writable(folder: Path) -> None:
 
 
 def _refuser(folder: Path) -> Path:
-    """Return what refuses, by a name that a user knows: the nearest thing that is there; of our own folder, whose it is."""
+    """Return what refuses, by a name that a user knows: the nearest thing there; of our own folder, whose it is."""
     place = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
     return place.parent if place.name == OWN_FOLDER and place.is_dir() else place
 
