@@ -47,16 +47,19 @@ _RANK = (
 )
 
 
-def resolution_error(repo: Repo, revision: str, hopeless: Hopeless, attempts: Sequence[Attempt]) -> ResolutionError:
+def resolution_error(
+    repo: Repo, revision: str | None, hopeless: Hopeless, attempts: Sequence[Attempt]
+) -> ResolutionError:
     """Say why nobody could say what a repository holds."""
-    where = f"{repo}@{revision}"
+    where = f"{repo}@{revision}" if revision else f"{repo}"
     failure = _most_telling(hopeless)
     match failure.fault if failure else None:
         case Fault.NO_REPO:
             message = f"There is no repository {repo}, or it is private. Check the id and the hub, or give a token."
             return RepoNotFoundError(message, attempts)
         case Fault.NO_REVISION:
-            return RevisionNotFoundError(f"{repo} has no revision {revision!r}. Check branches and tags.", attempts)
+            named = f"revision {revision!r}" if revision else "default branch"
+            return RevisionNotFoundError(f"{repo} has no {named}. Check branches and tags.", attempts)
         case Fault.DENIED:
             return AccessDeniedError(f"{where}: {_ADVICE[Fault.DENIED]}", attempts)
     return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)

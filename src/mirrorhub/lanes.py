@@ -210,9 +210,23 @@ class Lanes:
             lane.contact.client.connect_early(replace(ask, credentials={}, connected=seen.connected))
 
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
-        """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
+        """A connection stands."""
         contact = self.contacts.contact(endpoint)
         contact.took(connect_s)
+        self._spread_early(contact, connect_s)
+
+    def _late(self, contact: Contact) -> None:
+        """The first connection is still on its way: the endpoint is far, or cannot be reached, which nobody knows yet.
+
+        So it is not noted as what connecting took.
+        """
+        if not contact.stands:
+            contact.connect_s = max(contact.connect_s, FAR_S)
+            self._spread_early(contact, FAR_S)
+
+    def _spread_early(self, contact: Contact, connect_s: float) -> None:
+        """Open more connections early, if the endpoint is far."""
+        endpoint = contact.endpoint
         # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
         early = not contact.stands
         if contact.relays(None):
@@ -221,10 +235,6 @@ class Lanes:
                 self._connect(self._lanes[endpoint][1:], contact.origin)
         elif self.count(endpoint) == 1 and "pull" in endpoint.can:
             self.widen(endpoint, lanes_for(contact.connect_s, self._expected), _takes(contact.connect_s), early=early)
-
-    def _late(self, contact: Contact) -> None:
-        if not contact.stands:
-            self._reached(contact.endpoint, FAR_S)
 
     def _recall(self, contact: Contact) -> None:
         contact.reached = self._reached
