@@ -198,6 +198,48 @@ def test_one_that_lies(told: Tell) -> None:
     ]
 
 
+def test_who_served(told: Tell, capsys: Capture) -> None:
+    """Whoever gave the bytes that are kept has served, and whoever only gave the listing has not, in every telling."""
+    small = sample_bytes("small", 100_000)
+    with (
+        FakeHub([repo({"model.bin": small})], [Rule(Alter(), "model.bin")], name="a") as lies,
+        FakeHub([repo({"model.bin": small})], name="b") as good,
+    ):
+        assert main(["download", "org/name", "--endpoint", lies.url, "--endpoint", good.url]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        (report,) = told("org/name")
+    assert lines[:2] == [
+        f"{lies.url}: served the listing only; left: gave wrong bytes in 1 file",
+        f"{good.url}: served 1 file",
+    ]
+    assert [part(report, hub)["end"] for hub in (lies, good)] == ["out", "served"]
+
+
+def test_who_only_gave_the_listing(told: Tell, capsys: Capture) -> None:
+    """An endpoint that said what there is, and gave no file, has not served."""
+    nothing = [Rule(Status(404), pattern) for pattern in ("*.json", "*.txt", "*.bin")]
+    with FakeHub([repo()], nothing, name="a") as lists, FakeHub([repo()], name="b") as good:
+        assert main(["download", "org/name", "--endpoint", lists.url, "--endpoint", good.url]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        (report,) = told("org/name")
+    assert lines[0].startswith(f"{lists.url}: served the listing only; left: ")
+    assert lines[1] == f"{good.url}: served 3 files"
+    assert [part(report, hub)["end"] for hub in (lists, good)] == ["listing only", "served"]
+
+
+def test_large_files_after_a_lie(told: Tell, capsys: Capture) -> None:
+    """Whoever gave a large file again after wrong bytes has its line, although its pieces are not told one by one."""
+    with FakeHub([repo()], [Alter(offset=1)], name="a") as lies, FakeHub([repo()], name="b") as good:
+        assert main(["download", "org/name", "--endpoint", lies.url, "--endpoint", good.url]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        (report,) = told("org/name")
+    assert lines[:2] == [
+        f"{lies.url}: served the listing only; left: gave wrong bytes in 3 files",
+        f"{good.url}: served 3 files",
+    ]
+    assert part(report, good)["end"] == "served"
+
+
 def test_a_small_file_that_is_wrong(told: Tell) -> None:
     """A small file is judged whole: its bytes are lost, and who gave them is convicted for all of them."""
     with FakeHub([repo()], [Rule(Alter(), "b.txt")], name="a") as bad, FakeHub([repo()], name="b") as good:

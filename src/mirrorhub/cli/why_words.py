@@ -84,6 +84,7 @@ CHINESE = {
     "named": "用户指定",
     "mirror": "镜像",
     "served": "提供了内容",
+    "listing only": "只给了文件列表",
     "asked": "问过，未提供",
     "out": "本次不再使用",
     "not asked": "未问",
