@@ -209,9 +209,13 @@ class Lanes:
             lane.contact.client.connect_early(replace(ask, credentials={}, connected=seen.connected))
 
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
-        """The first connection stands, or is still on its way: open more early, if the endpoint is far."""
+        """A connection stands: open more early, if it is the first and the endpoint is far."""
         contact = self.contacts.contact(endpoint)
         contact.took(connect_s)
+        self._spread_out(contact, connect_s)
+
+    def _spread_out(self, contact: Contact, connect_s: float) -> None:
+        endpoint = contact.endpoint
         # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
         early = not contact.stands
         if contact.relays(None):
@@ -223,7 +227,9 @@ class Lanes:
 
     def _late(self, contact: Contact) -> None:
         if not contact.stands:
-            self._reached(contact.endpoint, FAR_S)
+            # It takes so long or longer: nothing that was measured, and maybe nobody is there.
+            contact.connect_s = max(contact.connect_s, FAR_S)
+            self._spread_out(contact, FAR_S)
 
     def _recall(self, contact: Contact) -> None:
         contact.reached = self._reached
