@@ -435,15 +435,32 @@ def test_a_later_failure_comes_first(told: Tell) -> None:
 
 
 def test_a_failure_somewhere_else(told: Tell, tmp_path: Path) -> None:
-    """A call that failed for another folder is told for that one, and not for the snapshot in the cache."""
+    """A call that failed for another folder is told where it is asked for, and where no place is named."""
     local = tmp_path / "local"
     with FakeHub([repo()]) as hub:
         fetch("org/name", endpoints=hub.url)
         hub.set_faults(Status(503))
         with pytest.raises(ResolutionError):
             fetch("org/name", settings=quick(hub.url), local_dir=local)
-    assert [row["outcome"] for row in told("org/name")] == ["published"]
+    assert [row["outcome"] for row in told("org/name")] == ["failed", "published"]
+    assert [row["outcome"] for row in told("org/name", "--cache-dir", str(tmp_path / "ms"))] == ["published"]
     assert [row["outcome"] for row in told("org/name", "--local-dir", str(local))] == ["failed"]
+
+
+def test_a_success_somewhere_else(told: Tell, tmp_path: Path, capsys: Capture) -> None:
+    """Without a place `why MODEL` says what `why` says: where the last call put the model, and no older failure."""
+    cache, local = str(tmp_path / "cache"), str(tmp_path / "local")
+    with FakeHub([repo()]) as hub:
+        fetch("org/name", endpoints=hub.url, cache_dir=cache)
+        assert told("org/name") == told()
+        hub.set_faults(Status(503))
+        with pytest.raises(ResolutionError):
+            fetch("org/name", settings=quick(hub.url))
+        hub.set_faults()
+        fetch("org/name", endpoints=hub.url, local_dir=local)
+    assert told("org/name") == told()
+    assert [row["place"].rpartition("/")[2] for row in told("org/name")] == ["local"]
+    assert [row["outcome"] for row in told("org/name", "--cache-dir", cache)] == ["published"]
 
 
 def test_nobody_could_be_asked(told: Tell) -> None:
@@ -456,6 +473,19 @@ def test_nobody_could_be_asked(told: Tell) -> None:
     assert (stale["outcome"], published["outcome"]) == ("stale", "published")
     assert stale["error"].startswith("ResolutionError: No endpoint could say what")
     assert fault_of(stale, hub, "SERVER_ERROR")["times"] > 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_download_of_the_old(language: str, capsys: Capture) -> None:
+    """Where the old content was taken the download points to why, and that has a heading of its own."""
+    with FakeHub([repo()]) as hub:
+        fetch("org/name", endpoints=hub.url)
+        hub.set_faults(Status(503))
+        assert main(["download", "org/name", "--endpoint", hub.url, "--timeout", "1"]) == 0
+    assert capsys.readouterr().err.endswith("\n`mirrorhub why` tells more.\n")
+    assert main(["why", "--lang", language]) == 0
+    heading = {"en": "Why the old one was taken: ", "zh": "为什么用了旧内容: "}[language]
+    assert capsys.readouterr().out.startswith(heading)
 
 
 def test_out_of_time(told: Tell) -> None:
@@ -549,7 +579,7 @@ def test_where_it_was_put(told: Tell, tmp_path: Path, capsys: Capture) -> None:
     assert told("org/name", "--hub", "huggingface", "--cache-dir", cache, "--revision", "main")[0]["came"] == 3
     assert told("hf://org/name", "--cache-dir", cache, "--revision", str(commit))[0]["revision"] == "main"
     assert told("hf://org/name", "--local-dir", local)[0]["place"].endswith("local")
-    for arguments in (["org/name"], ["hf://org/name"], ["hf://org/name", "--cache-dir", cache, "--revision", "other"]):
+    for arguments in (["org/name"], ["hf://org/name", "--cache-dir", cache, "--revision", "other"]):
         assert main(["why", *arguments]) == 4
 
 

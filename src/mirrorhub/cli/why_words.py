@@ -18,8 +18,9 @@ CHINESE = {
     "stale": "用了磁盘上的旧内容",
     "cancelled": "已取消",
     # the head
-    "How it came": "它是怎样来的",
-    "Why it did not come": "它为什么没有来",
+    "How it came": "下载经过",
+    "Why it did not come": "为什么没有下载成功",
+    "Why the old one was taken": "为什么用了旧内容",
     "when": "时间",
     "revision": "版本",
     "commit": "提交",
