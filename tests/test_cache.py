@@ -28,7 +28,9 @@ from mirrorhub.stores.aside import Limits, asides, put_aside
 from mirrorhub.stores.leftovers import leftovers, tidy
 from mirrorhub.stores.trash import discard, empty
 from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import Alter
 from tests.fakehub.repo import sample_bytes
+from tests.fakehub.rules import Rule
 from tests.quick import quick
 
 FILES = {"config.json": b"{}", "sub/x.txt": b"x" * 3000, "model.bin": sample_bytes("model", 1_200_000)}
@@ -164,6 +166,17 @@ def damage(file: Path) -> None:
     with file.open("r+b") as opened:
         opened.write(b"?")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_who_is_named_for_damage(capsys: Capture) -> None:
+    """Damage is not blamed on an endpoint whose bytes were all thrown away before the file was there."""
+    good_repo = Repo("modelscope", "org/name", {"model.bin": b"right" * 20_000})
+    with FakeHub([good_repo], [Rule(Alter(), "model.bin")]) as lies, FakeHub([good_repo]) as good:
+        path = fetch("org/name", settings=quick(lies.url, good.url)).path
+    damage(path / "model.bin")
+    assert main(["cache", "verify", "--json"]) == 5
+    assert lies.url not in (told := capsys.readouterr().out)
+    assert good.url in told
 
 
 def test_verify(hub_name: str, capsys: Capture) -> None:

@@ -616,6 +616,16 @@ class TestOpening:
 
         virtually(story)
 
+    def test_never_reached(self, tmp_path: Path) -> None:
+        """Of whoever was not reached it is not remembered how long connecting took: nobody knows."""
+
+        async def story() -> None:
+            call = Opening(tmp_path)
+            await asyncio.sleep(FAR_S * 1.1)
+            assert (await call.close()).connect_s == 0.0
+
+        virtually(story)
+
     def test_more_than_there_is_to_bring(self, tmp_path: Path) -> None:
         """Lanes that were opened for more than there is stay unused: on a thin line they would only be in the way."""
 

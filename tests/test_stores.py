@@ -16,7 +16,7 @@ import pytest
 
 from mirrorhub import fetch
 from mirrorhub.errors import NotCachedError, StoreError
-from mirrorhub.models import FileEntry, Manifest, TransferReport, Voucher
+from mirrorhub.models import FileEntry, Manifest, Share, TransferReport, Voucher
 from mirrorhub.models import Repo as RepoName
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, encode_note, held_files, left_over, merged, stamp_of
@@ -155,7 +155,8 @@ def test_notes_are_merged() -> None:
     """After a call the note knows what was checked now, and what was checked before of the same content."""
     old = Note(manifest(A, B, BARE), {"a.txt": (1, 1), "sub/b.txt": (2, 2), "bare.txt": (4, 4)}, {"a.txt": ("old",)})
     changed = entry("sub/b.txt", b"new")
-    report = TransferReport("sub/b.txt", 3, {"new": 3}, (), 0, 1, 0.1, verified=True)
+    shares = (Share("new", "new.test", 2, ((0, 2),)), Share("new", "data.test", 1, ((2, 3),)))
+    report = TransferReport("sub/b.txt", 3, {"wrong": 3, "new": 3}, (), 0, 2, 0.1, verified=True, shares=shares)
     note = merged(old, manifest(A, changed, BARE), {"sub/b.txt": (3, 3)}, [report])
     assert note.stamps == {"a.txt": (1, 1), "sub/b.txt": (3, 3)}
     assert note.origins == {"a.txt": ("old",), "sub/b.txt": ("new",)}

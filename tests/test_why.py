@@ -198,6 +198,48 @@ def test_one_that_lies(told: Tell) -> None:
     ]
 
 
+def test_who_served(told: Tell, capsys: Capture) -> None:
+    """Whoever gave the bytes that are kept has served, and whoever only gave the listing has not, in every telling."""
+    small = sample_bytes("small", 100_000)
+    with (
+        FakeHub([repo({"model.bin": small})], [Rule(Alter(), "model.bin")], name="a") as lies,
+        FakeHub([repo({"model.bin": small})], name="b") as good,
+    ):
+        assert main(["download", "org/name", "--endpoint", lies.url, "--endpoint", good.url]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        (report,) = told("org/name")
+    assert lines[:2] == [
+        f"{lies.url}: served the listing only; left: gave wrong bytes in 1 file",
+        f"{good.url}: served 1 file",
+    ]
+    assert [part(report, hub)["end"] for hub in (lies, good)] == ["out", "served"]
+
+
+def test_who_only_gave_the_listing(told: Tell, capsys: Capture) -> None:
+    """An endpoint that said what there is, and gave no file, has not served."""
+    nothing = [Rule(Status(404), pattern) for pattern in ("*.json", "*.txt", "*.bin")]
+    with FakeHub([repo()], nothing, name="a") as lists, FakeHub([repo()], name="b") as good:
+        assert main(["download", "org/name", "--endpoint", lists.url, "--endpoint", good.url]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        (report,) = told("org/name")
+    assert lines[0].startswith(f"{lists.url}: served the listing only; left: ")
+    assert lines[1] == f"{good.url}: served 3 files"
+    assert [part(report, hub)["end"] for hub in (lists, good)] == ["listing only", "served"]
+
+
+def test_large_files_after_a_lie(told: Tell, capsys: Capture) -> None:
+    """Whoever gave a large file again after wrong bytes has its line, although its pieces are not told one by one."""
+    with FakeHub([repo()], [Alter(offset=1)], name="a") as lies, FakeHub([repo()], name="b") as good:
+        assert main(["download", "org/name", "--endpoint", lies.url, "--endpoint", good.url]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        (report,) = told("org/name")
+    assert lines[:2] == [
+        f"{lies.url}: served the listing only; left: gave wrong bytes in 3 files",
+        f"{good.url}: served 3 files",
+    ]
+    assert part(report, good)["end"] == "served"
+
+
 def test_a_small_file_that_is_wrong(told: Tell) -> None:
     """A small file is judged whole: its bytes are lost, and who gave them is convicted for all of them."""
     with FakeHub([repo()], [Rule(Alter(), "b.txt")], name="a") as bad, FakeHub([repo()], name="b") as good:
@@ -393,15 +435,32 @@ def test_a_later_failure_comes_first(told: Tell) -> None:
 
 
 def test_a_failure_somewhere_else(told: Tell, tmp_path: Path) -> None:
-    """A call that failed for another folder is told for that one, and not for the snapshot in the cache."""
+    """A call that failed for another folder is told where it is asked for, and where no place is named."""
     local = tmp_path / "local"
     with FakeHub([repo()]) as hub:
         fetch("org/name", endpoints=hub.url)
         hub.set_faults(Status(503))
         with pytest.raises(ResolutionError):
             fetch("org/name", settings=quick(hub.url), local_dir=local)
-    assert [row["outcome"] for row in told("org/name")] == ["published"]
+    assert [row["outcome"] for row in told("org/name")] == ["failed", "published"]
+    assert [row["outcome"] for row in told("org/name", "--cache-dir", str(tmp_path / "ms"))] == ["published"]
     assert [row["outcome"] for row in told("org/name", "--local-dir", str(local))] == ["failed"]
+
+
+def test_a_success_somewhere_else(told: Tell, tmp_path: Path, capsys: Capture) -> None:
+    """Without a place `why MODEL` says what `why` says: where the last call put the model, and no older failure."""
+    cache, local = str(tmp_path / "cache"), str(tmp_path / "local")
+    with FakeHub([repo()]) as hub:
+        fetch("org/name", endpoints=hub.url, cache_dir=cache)
+        assert told("org/name") == told()
+        hub.set_faults(Status(503))
+        with pytest.raises(ResolutionError):
+            fetch("org/name", settings=quick(hub.url))
+        hub.set_faults()
+        fetch("org/name", endpoints=hub.url, local_dir=local)
+    assert told("org/name") == told()
+    assert [row["place"].rpartition("/")[2] for row in told("org/name")] == ["local"]
+    assert [row["outcome"] for row in told("org/name", "--cache-dir", cache)] == ["published"]
 
 
 def test_nobody_could_be_asked(told: Tell) -> None:
@@ -414,6 +473,19 @@ def test_nobody_could_be_asked(told: Tell) -> None:
     assert (stale["outcome"], published["outcome"]) == ("stale", "published")
     assert stale["error"].startswith("ResolutionError: No endpoint could say what")
     assert fault_of(stale, hub, "SERVER_ERROR")["times"] > 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_download_of_the_old(language: str, capsys: Capture) -> None:
+    """Where the old content was taken the download points to why, and that has a heading of its own."""
+    with FakeHub([repo()]) as hub:
+        fetch("org/name", endpoints=hub.url)
+        hub.set_faults(Status(503))
+        assert main(["download", "org/name", "--endpoint", hub.url, "--timeout", "1"]) == 0
+    assert capsys.readouterr().err.endswith("\n`mirrorhub why` tells more.\n")
+    assert main(["why", "--lang", language]) == 0
+    heading = {"en": "Why the old one was taken: ", "zh": "为什么用了旧内容: "}[language]
+    assert capsys.readouterr().out.startswith(heading)
 
 
 def test_out_of_time(told: Tell) -> None:
@@ -507,7 +579,7 @@ def test_where_it_was_put(told: Tell, tmp_path: Path, capsys: Capture) -> None:
     assert told("org/name", "--hub", "huggingface", "--cache-dir", cache, "--revision", "main")[0]["came"] == 3
     assert told("hf://org/name", "--cache-dir", cache, "--revision", str(commit))[0]["revision"] == "main"
     assert told("hf://org/name", "--local-dir", local)[0]["place"].endswith("local")
-    for arguments in (["org/name"], ["hf://org/name"], ["hf://org/name", "--cache-dir", cache, "--revision", "other"]):
+    for arguments in (["org/name"], ["hf://org/name", "--cache-dir", cache, "--revision", "other"]):
         assert main(["why", *arguments]) == 4
 
 

@@ -167,7 +167,7 @@ def test_what_the_page_shows() -> None:
 def test_the_page_in_chinese() -> None:
     """In Chinese the page speaks Chinese; names and what endpoints said stay as they are."""
     texts = Elements(page_of([FAILED], "zh")).texts
-    for words in ("它为什么没有来: modelscope:org/name", "摘要不符", "重复到达", "端点", "官方, 本次不再使用"):
+    for words in ("为什么没有下载成功: modelscope:org/name", "摘要不符", "重复到达", "端点", "官方, 本次不再使用"):
         assert words in texts, words
 
 
@@ -276,7 +276,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     with FakeHub([Repo("modelscope", "org/name", {"a.json": b"{}"})]) as hub:
         fetch("org/name", endpoints=hub.url)
     assert main(["why"]) == 0
-    assert capsys.readouterr().out.startswith("它是怎样来的: modelscope:org/name\n")
+    assert capsys.readouterr().out.startswith("下载经过: modelscope:org/name\n")
     assert main(["why", "--lang", "en"]) == 0
     assert capsys.readouterr().out.startswith("How it came: modelscope:org/name\n")
     page = tmp_path / "page.html"
@@ -284,7 +284,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     captured = capsys.readouterr()
     assert json.loads(captured.out)["reports"][0]["repo"] == "modelscope:org/name"
     assert captured.err == f"page: {page}\n"
-    assert "它是怎样来的" in page.read_text(encoding="utf-8")
+    assert "下载经过" in page.read_text(encoding="utf-8")
     assert main(["why", "--html", str(tmp_path / "no" / "page.html")]) == 2
 
 

@@ -400,7 +400,7 @@ def why(
     Args:
         repo_id: As for `fetch`; None for whatever was fetched last.
         revision: As for `fetch`; whichever came last if None. A commit is known by its name, too.
-        cache_dir: As for `fetch`.
+        cache_dir: As for `fetch`; without it and `local_dir` the last calls count, wherever they put it.
         **options: See `Options`; of these `hub`, `repo_type`, `local_dir` and `settings` mean something here.
 
     Returns:
@@ -417,7 +417,8 @@ def why(
         return latest((options.get("settings") or Settings.load()).state_dir)
     call = _call(repo_id, revision, cache_dir, options)
     home = store_for(call.request.repo, call.settings, call.request.local_dir).home
-    place = discretion_for(call.settings, (), None).clean(str(home))
+    is_placed = cache_dir is not None or call.request.local_dir is not None
+    place = discretion_for(call.settings, (), None).clean(str(home)) if is_placed else None
     return known_of(home, call.settings.state_dir, call.is_told_of, place)
 
 

@@ -38,6 +38,6 @@ def download(repo_id: str, files: tuple[str, ...], as_json: bool, **options: Any
     for line in story(snapshot):
         click.echo(line, err=True)
     click.echo(f"vouched for by: {snapshot.vouched_by}", err=True)
-    if snapshot.reports:
+    if snapshot.reports or snapshot.stale:
         click.echo("`mirrorhub why` tells more.", err=True)
     click.echo(str(snapshot.path))

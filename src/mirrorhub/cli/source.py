@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
 
-from mirrorhub.models import Attempt, Snapshot
+from mirrorhub.faults import Fault
+from mirrorhub.models import Attempt, Snapshot, TransferReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,21 +35,51 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def story(snapshot: Snapshot) -> list[str]:
-    """Tell in lines which endpoints were tried, why they were left, and which one served."""
-    lines = [_line(endpoint, attempts) for endpoint, attempts in _by_endpoint(snapshot.attempts).items()]
+    """Tell in lines which endpoints were tried, what each one gave, and why it was left."""
+    tried = _by_endpoint(snapshot.attempts)
+    given = _given(snapshot.reports)
+    lines = [_line(name, tried.get(name, []), given.get(name, [])) for name in tried | given]
     return lines or ["everything was on disk"]
 
 
-def _by_endpoint(attempts: tuple[Attempt, ...]) -> dict[str, list[Attempt]]:
+def _by_endpoint(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
     grouped: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         grouped.setdefault(attempt.endpoint, []).append(attempt)
     return grouped
 
 
-def _line(endpoint: str, attempts: list[Attempt]) -> str:
-    served = [attempt for attempt in attempts if attempt.fault is None]
-    left = {attempt.outcome: None for attempt in attempts if attempt.fault is not None}
-    parts = [f"served {len(served)} request{'s' if len(served) > 1 else ''}"] if served else []
-    parts += [f"left: {reason}" for reason in left]
-    return f"{endpoint}: {'; '.join(parts)}"
+def _given(reports: Iterable[TransferReport]) -> dict[str, list[str]]:
+    """Return, for each endpoint, the files that hold bytes of it."""
+    given: dict[str, list[str]] = {}
+    for report in reports:
+        for endpoint in dict.fromkeys(share.endpoint for share in report.shares):
+            given.setdefault(endpoint, []).append(report.path)
+    return given
+
+
+def _line(endpoint: str, attempts: list[Attempt], files: list[str]) -> str:
+    listed = any(attempt.fault is None and attempt.subject == "listing" for attempt in attempts)
+    gave = f"served {_files(len(files))}" if files else "served the listing only" if listed else ""
+    reasons = [f"left: {reason}" for reason in _reasons(attempts)]
+    return f"{endpoint}: {'; '.join([gave] * bool(gave) + reasons) or 'gave nothing that was kept'}"
+
+
+def _reasons(attempts: Iterable[Attempt]) -> list[str]:
+    """Say why an endpoint was left, once for each kind of fault: digests of many files are a wall."""
+    told: dict[str, dict[str, None]] = {}
+    wrong = {attempt.subject for attempt in attempts if attempt.fault == Fault.WRONG_DIGEST.name}
+    for attempt in attempts:
+        if attempt.fault is not None:
+            is_wrong = attempt.fault == Fault.WRONG_DIGEST.name
+            outcome = f"gave wrong bytes in {_files(len(wrong))}" if is_wrong else attempt.outcome
+            told.setdefault(attempt.fault, {})[outcome] = None
+    return [f"{next(iter(ones))}{_more(len(ones) - 1)}" for ones in told.values()]
+
+
+def _more(count: int) -> str:
+    return f" (and {count} more like it)" if count else ""
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from mirrorhub.cli.page import printable
 from mirrorhub.cli.why_sheets import bare, from_words, seconds_of, size_of
 from mirrorhub.cli.why_words import Words
-from mirrorhub.report import PUBLISHED, Report, Wait
+from mirrorhub.report import PUBLISHED, STALE, Report, Wait
+
+TITLES = {PUBLISHED: "How it came", STALE: "Why the old one was taken"}
+OTHERWISE = "Why it did not come"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,7 @@ class Track:
 
 def title_of(report: Report, words: Words) -> str:
     """Say in one line what became of which repository."""
-    told = words("How it came" if report.outcome == PUBLISHED else "Why it did not come")
-    return f"{told}: {printable(report.repo)}"
+    return f"{words(TITLES.get(report.outcome, OTHERWISE))}: {printable(report.repo)}"
 
 
 def facts_of(report: Report, words: Words) -> list[tuple[str, str]]:

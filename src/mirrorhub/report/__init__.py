@@ -32,7 +32,8 @@ class Part:
         endpoint: Its address.
         hub: Its protocol.
         word: What its word is worth: `official`, `named` or `mirror`.
-        end: `served`, `asked` (and gave no file), `out` (for the whole call), `not asked`.
+        end: `served` (bytes that are right), `listing only`, `asked` (and gave nothing), `out` (for the whole call),
+            `not asked`.
         requests: How often it was asked.
         connect_s: Waiting for its connections, the first of them mostly.
         answer_s: Waiting for answers, once connected; a listing counts until it is whole.

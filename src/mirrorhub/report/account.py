@@ -6,7 +6,7 @@ import asyncio
 import logging
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -105,22 +105,31 @@ class Account:
         return discretion_for(self._settings, self._chain.endpoints, request.token).cleaned(report)
 
     def _parts(self) -> tuple[Part, ...]:
-        served = {attempt.endpoint for attempt in self._chain.attempts if attempt.fault is None}
         lanes = {report.endpoint: (report.lanes, report.reason) for report in self._lanes.reports()}
         received = {str(endpoint): size for endpoint, size in self._chain.received()}
-        return tuple(self._part(endpoint, served, lanes, received) for endpoint in self._chain.endpoints)
+        given = self._given(received)
+        return tuple(self._part(endpoint, given, lanes, received) for endpoint in self._chain.endpoints)
+
+    def _given(self, received: Mapping[str, int]) -> dict[str, str]:
+        """Say in words what each endpoint gave that is of use; nothing of those that gave nothing."""
+        logbook = self._chain.logbook
+        listed = {one.endpoint for one in self._chain.attempts if one.fault is None and one.subject == "listing"}
+        # A call that fails leaves bytes for the next one, and no file that could say whose they are.
+        kept = {name for name, size in received.items() if size > logbook.lost_by(name)}
+        served = kept | {share.endpoint for one in logbook.files for share in one.shares}
+        return dict.fromkeys(listed, "listing only") | dict.fromkeys(served, "served")
 
     def _part(
-        self, endpoint: Endpoint, served: set[str], lanes: dict[str, tuple[int, str]], received: dict[str, int]
+        self, endpoint: Endpoint, given: dict[str, str], lanes: dict[str, tuple[int, str]], received: dict[str, int]
     ) -> Part:
         name = str(endpoint)
         asked = self._chain.logbook.of(name)
-        ends = {"out": self._chain.is_out(endpoint), "served": name in served, "asked": asked.connecting.times > 0}
+        nothing = "asked" if asked.connecting.times else "not asked"
         return Part(
             name,
             endpoint.hub,
             endpoint.voucher.kind,
-            next((word for word, is_so in ends.items() if is_so), "not asked"),
+            "out" if self._chain.is_out(endpoint) else given.get(name, nothing),
             asked.connecting.times,
             asked.connecting.total_s,
             asked.answering.total_s,

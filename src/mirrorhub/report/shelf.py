@@ -61,17 +61,21 @@ def keep_failed(state: Path, report: Report) -> None:
     _keep_last(state / "failed", report, encode(report), MAX_FAILED)
 
 
-def known_of(home: Path, state: Path, is_meant: Callable[[Report], bool], place: str) -> tuple[Report, ...]:
+def known_of(home: Path, state: Path, is_meant: Callable[[Report], bool], place: str | None) -> tuple[Report, ...]:
     """Return what is known of a repository: the report of its snapshot, after that of a later call that failed.
 
     Args:
         home: The repository's folder.
         state: The user's state directory.
         is_meant: Whether a report is about what was asked for.
-        place: The repository's folder as reports name it: a call that failed may have been for another one.
+        place: The repository's folder as reports name it: a call that failed may have been for another one. None
+            where it is not said which place is meant: then the last calls count, wherever they put it.
     """
-    failed = (report for report in _reports_in(state / "failed") if report.place == place and is_meant(report))
-    return _told(filter(is_meant, _all_in(home / OWN_FOLDER / "reports")), failed)
+    failed = filter(is_meant, _reports_in(state / "failed"))
+    here = filter(is_meant, _all_in(home / OWN_FOLDER / "reports"))
+    if place is None:
+        return _told([*here, *filter(is_meant, _reports_in(state / "published"))], failed)
+    return _told(here, (report for report in failed if report.place == place))
 
 
 def latest(state: Path) -> tuple[Report, ...]:

@@ -36,7 +36,7 @@ class Note:
     Attributes:
         manifest: What the repository holds at the revision, wanted or not.
         stamps: (size, time of change in ns) of each file that is there and was checked.
-        origins: Which endpoints gave each file's bytes.
+        origins: Which endpoints gave each file's bytes; only of those that it holds.
         boot: Under which start of the machine the stamps of small files were taken; empty where nobody knows.
         name: Under which name it was read.
         mark: Which state of the note was read.
@@ -190,8 +190,13 @@ def merged(old: Note | None, manifest: Manifest, held: Mapping[str, Stamp], repo
                 origins[entry.path] = old.origins.get(entry.path, ())
     # A small file that was taken over from another boot and not hashed in this call keeps the whole note in that one.
     unsure = old is not None and any(not old.trusts(path, stamp) for path, stamp in stamps.items() if path not in held)
-    origins.update({report.path: tuple(report.endpoints) for report in reports if report.endpoints})
+    origins.update({report.path: _givers(report) for report in reports if report.endpoints})
     return Note(manifest, stamps | dict(held), origins, boot=old.boot if old and unsure else boot_name())
+
+
+def _givers(report: TransferReport) -> tuple[str, ...]:
+    """Return who gave the bytes that the file holds, and not who gave some that were thrown away."""
+    return tuple(dict.fromkeys(share.endpoint for share in report.shares))
 
 
 def left_over(folder: Path, old: Note | None, new: Note) -> tuple[str, ...]:
