@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from mirrorhub.config import Settings
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.ours import refuse_link
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.rawfile import copy_whole
 from mirrorhub.stores.disk import write_whole
@@ -31,6 +32,8 @@ _HEX = frozenset("0123456789abcdef")
 
 class HuggingFaceStore:
     """The snapshots of one Hugging Face repository."""
+
+    keeps_blobs = True
 
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self.home = settings.huggingface_cache / f"{repo.type}s--{repo.id.replace('/', '--')}"
@@ -114,6 +117,7 @@ class HuggingFaceStore:
     def _to_blobs(self, manifest: Manifest, places: Mapping[str, Path]) -> dict[str, Path]:
         """Move files to their blobs; a blob is written once, by rename."""
         folder = self.home / "blobs"
+        refuse_link(folder)
         folder.mkdir(parents=True, exist_ok=True)
         blobs: dict[str, Path] = {}
         digests = {entry.path: entry.digest for entry in manifest.files}

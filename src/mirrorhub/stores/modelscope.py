@@ -23,6 +23,8 @@ from mirrorhub.stores.publish import Publication, publish
 class ModelScopeStore:
     """The snapshots of one ModelScope repository."""
 
+    keeps_blobs = False
+
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self._repo = repo
         self._cache = settings.modelscope_cache

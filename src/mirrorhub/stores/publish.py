@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.errors import StoreError
+from mirrorhub.ours import refuse_link
 from mirrorhub.owner import is_known_alive, own_name, read_regular
 from mirrorhub.paths import OWN_FOLDER, path_problem
 from mirrorhub.rawfile import copy_whole
@@ -181,8 +182,8 @@ def _exists(path: Path) -> bool:
 
 def _carry_out(home: Path, publication: Publication, staging: Path) -> None:
     target, places, gone = publication.target, publication.places, set(publication.deletes)
-    _refuse_link(target)
-    _refuse_link(target.parent)
+    refuse_link(target)
+    refuse_link(target.parent)
     if target.exists():
         # A file that becomes a folder, or the reverse, has to make room first; all else goes last.
         for path in gone.intersection(_in_the_way(gone, places)):
@@ -240,14 +241,8 @@ def _make_parents(folder: Path, path: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for parent in reversed(PurePosixPath(path).parents[:-1]):
         place = folder / parent
-        _refuse_link(place)
+        refuse_link(place)
         place.mkdir(exist_ok=True)
-
-
-def _refuse_link(place: Path) -> None:
-    if place.is_symlink():
-        message = f"{place}: a symbolic link stands where a folder of the repository belongs; remove it"
-        raise StoreError(errno.ELOOP, message)
 
 
 def _copy(source: Path, goal: Path) -> None:
