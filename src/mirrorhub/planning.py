@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from mirrorhub.errors import StoreError
 from mirrorhub.models import FileEntry, Manifest, SnapshotRequest
 from mirrorhub.partials import PartialPool
+from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan, make_plan
 from mirrorhub.recall import chosen_files
-from mirrorhub.stores.disk import disk_errors
+from mirrorhub.stores.disk import check_writable, disk_errors
 from mirrorhub.stores.healing import set_damaged_aside
 from mirrorhub.stores.leftovers import tidy
-from mirrorhub.stores.notes import held_files
+from mirrorhub.stores.notes import Note, held_files
 from mirrorhub.stores.publish import finish_interrupted
 from mirrorhub.stores.registry import Store
+from mirrorhub.stores.seen import Stamp
 
 
 async def complete(request: SnapshotRequest, store: Store, manifest: Manifest) -> Plan | None:
-    """Return a plan if it has nothing to fetch: then nothing is locked and nothing written.
+    """Return a plan if it has nothing to fetch: then nothing is locked and nothing published.
+
+    Where no note says so and nothing can be written, the files are hashed: a cache that somebody else has filled may be
+    read by everybody, the notes in it by nobody else.
 
     Raises:
         ResolutionError: A file was asked for by name and the repository does not have it.
+        StoreError: Something is missing, and nothing can be written.
     """
-    note = store.note(manifest)
-    if request.force_download or note is None or note.manifest.files != manifest.files or not store.names(manifest):
+    if request.force_download:
         return None
+    note = store.note(manifest)
+    if note is not None and note.manifest.files == manifest.files and store.names(manifest):
+        return await _whole(request, store, manifest, note, store.notes.held)
+    try:
+        check_writable(store.home / OWN_FOLDER)
+    except StoreError:
+        if plan := await _whole(request, store, manifest, note, held_files):
+            return plan
+        raise
+    return None
+
+
+async def _whole(
+    request: SnapshotRequest, store: Store, manifest: Manifest, note: Note | None, look: Callable[..., dict[str, Stamp]]
+) -> Plan | None:
     chosen = chosen_files(manifest, request)
-    held = await asyncio.to_thread(store.notes.held, store.place(manifest), chosen, note, verify=request.verify)
+    held = await asyncio.to_thread(look, store.place(manifest), chosen, note, verify=request.verify)
     plan = make_plan(chosen, held)
     return None if plan.fetch else plan
 

@@ -14,11 +14,12 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
-from mirrorhub.models import Snapshot
-from mirrorhub.recall import is_believed, remembered
+from mirrorhub.models import Snapshot, SnapshotRequest, Trust
+from mirrorhub.recall import is_believed, remembered, unnoted
 from mirrorhub.stores.registry import Store
 
 log = logging.getLogger(__name__)
+_TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
 
 
 def what_is_there(call: Asking, store: Store, error: ChainError) -> Snapshot:
@@ -30,15 +31,24 @@ def what_is_there(call: Asking, store: Store, error: ChainError) -> Snapshot:
     request = call.request
     answered = isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError | IntegrityError)
     wanted = request.allow_stale and not request.force_download and not answered
-    try:
-        found = remembered(request, store) if wanted else None
-    except ResolutionError:
-        found = None  # what is there is of a commit that has no such file
-    if found is None or not found.files or not is_believed(found.vouched_by, call.settings.trust):
+    found = _found(request, store, call.settings.trust) if wanted else None
+    if found is None:
         raise error
     call.account.stale(error)
-    log.warning("%s: %s; using what is in %s, which may be old", request.repo, _lack(error), found.path)
+    unsure = "" if found.verified else ", and could not be verified"
+    log.warning("%s: %s; using what is in %s, which may be old%s", request.repo, _lack(error), found.path, unsure)
     return replace(found, stale=True, attempts=error.attempts)
+
+
+def _found(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot | None:
+    """Find what is complete; what somebody else has brought, and noted for himself only, is taken at its word."""
+    try:
+        found = remembered(request, store)
+    except ResolutionError:
+        return None  # what is there is of a commit that has no such file
+    if found is not None:
+        return found if found.files and is_believed(found.vouched_by, trust) else None
+    return unnoted(request, store, closed=True) if trust in _TAKEN_AT_ITS_WORD else None
 
 
 def _lack(error: ChainError) -> str:

@@ -75,6 +75,16 @@ class NoteBook:
             return None
         return replace(note, name=revision, mark=mark, seen=self._seen.read(revision, mark))
 
+    def is_closed(self, revision: str) -> bool:
+        """Whether there is a note on a revision, and this user may not read it: somebody else has filled the cache."""
+        try:
+            self.path(revision).open("rb").close()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def held(
         self, folder: Path, entries: Iterable[FileEntry], note: Note | None, *, verify: bool = False
     ) -> dict[str, Stamp]:
