@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -88,16 +90,77 @@ def test_list(hub_name: str, capsys: Capture) -> None:
     assert main(["cache", "list"]) == 0
     told = capsys.readouterr().out
     assert "verified" in told
-    assert "1 repositories, 1 snapshots, 1.2 MB" in told
+    assert "1 repository, 1 snapshot, 1.2 MB" in told
 
 
-def test_list_of_nothing(capsys: Capture) -> None:
-    """An empty cache, or none, is no error."""
+def test_list_of_nothing(tmp_path: Path, capsys: Capture) -> None:
+    """An empty cache, or none, is no error; it is said where was looked."""
     assert listed(capsys) == []
-    assert main(["cache", "list"]) == 0
+    for command in ("list", "verify"):
+        assert main(["cache", command]) == 0
+        told = capsys.readouterr()
+        assert told.out == f"Nothing is in the caches: {tmp_path / 'ms'}, {tmp_path / 'hf'}.\n"
+        assert told.err == ""
+    assert main(["cache", "list", "--cache-dir", str(tmp_path / "x")]) == 0
+    assert capsys.readouterr().out == f"Nothing is in the caches: {tmp_path / 'x'}.\n"
     assert main(["cache", "partials"]) == 0
-    assert main(["cache", "verify"]) == 0
     assert main(["cache", "prune", "--older-than", "1d"]) == 0
+
+
+def test_a_cache_of_another_place(hub_name: str, tmp_path: Path, capsys: Capture) -> None:
+    """A folder that was given as --cache-dir is looked after by the same option."""
+    with FakeHub([repo_of(hub_name)]) as hub:
+        path = fetch("org/name", hub=hub_name, cache_dir=tmp_path / "other", endpoints=hub.url).path
+        assert listed(capsys) == []
+        place = ["--cache-dir", str(tmp_path / "other")]
+        assert [one["repo"] for one in listed(capsys, *place)] == [address(hub_name)]
+        damage(path / "model.bin")
+        assert main(["cache", "verify", *place]) == 5
+        assert main(["cache", "verify", "--repair", "--endpoint", hub.url, *place]) == 0
+    assert {name: (path / name).read_bytes() for name in FILES} == FILES
+    assert main(["cache", "prune", address(hub_name), "-y", *place]) == 0
+    assert not path.exists()
+
+
+def test_a_name_as_messages_write_it(hub_name: str, capsys: Capture) -> None:
+    """A repository may be named as errors and reports name it."""
+    path = bring(hub_name)
+    assert [one["path"] for one in listed(capsys, f"{hub_name}:org/name")] == [str(path.parents[1])]
+
+
+def screen(capsys: Capture, monkeypatch: pytest.MonkeyPatch, width: int, *arguments: str) -> list[str]:
+    """The lines that a terminal of this width shows."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    capsys.readouterr()
+    assert main(["cache", *arguments]) == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+
+
+def test_a_narrow_terminal(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60 columns repository and size stand there whole, and what has no room is named."""
+    with FakeHub([repo_of("modelscope", "organisation/a-model-of-some-name")]) as hub:
+        fetch("organisation/a-model-of-some-name", settings=quick(hub.url))
+    lines = screen(capsys, monkeypatch, 60, "list")
+    rows = [line.split() for line in lines]
+    assert all(len(line) <= 60 for line in lines)
+    assert any({"repository", "size"} <= set(row) for row in rows)
+    assert any("ms://organisation/a-model-of-some-name" in row for row in rows)
+    assert any("no room for:" in line and "published" in line for line in lines)
+
+
+def test_a_pipe(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file or a pipe nothing is folded, and no column is left out."""
+    name = "organisation/" + "a-model-of-a-long-name-" * 4
+    with FakeHub([repo_of("modelscope", name)]) as hub:
+        fetch(name, settings=quick(hub.url))
+    monkeypatch.setenv("COLUMNS", "60")
+    capsys.readouterr()
+    assert main(["cache", "list"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["repository", "revision", "files", "size", "used", "published", "state"] in rows
+    assert [f"ms://{name}", "master", "3", "1.2", "MB"] in [row[:5] for row in rows]
 
 
 def test_list_of_a_folder(tmp_path: Path, capsys: Capture) -> None:
@@ -209,6 +272,33 @@ def test_verify_and_an_extra_file_alone(hub_name: str) -> None:
 
 
 @pytest.mark.parametrize("local", [False, True], ids=["cache", "folder"])
+def test_a_note_that_cannot_be_read(hub_name: str, local: bool, tmp_path: Path, capsys: Capture) -> None:
+    """A note that became unreadable is damage, and not an SDK's doing; to bring it once more writes it anew."""
+    folder = tmp_path / "local" if local else None
+    names = [str(folder)] if local else []
+    with FakeHub([repo_of(hub_name)]) as hub:
+        path = fetch("org/name", hub=hub_name, settings=quick(hub.url), local_dir=folder).path
+        (note,) = ((path if local else path.parents[1]) / OWN_FOLDER / "notes").iterdir()
+        note.write_text("{")
+        (record,) = listed(capsys, *names)
+        assert (record["snapshots"][0]["ours"], record["snapshots"][0]["unreadable"]) == (False, True)
+        for more in ([], ["--repair"]):
+            assert main(["cache", "verify", *more, *names]) == 5
+            told = capsys.readouterr()
+            assert f"damaged: its note cannot be read: {note}" in told.out
+            assert "an SDK stored" not in told.out
+            assert "mirrorhub download" in told.out + told.err
+        assert main(["cache", "verify", "--json", *names]) == 5
+        (record,) = json.loads(capsys.readouterr().out)
+        assert [one["problem"] for one in record["findings"]] == ["unreadable"]
+        hub.log.clear()
+        fetch("org/name", hub=hub_name, settings=quick(hub.url), local_dir=folder)
+        assert hub.log.bytes_sent_by_file() == {}
+    assert main(["cache", "verify", *names]) == 0
+    assert "3 files right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["cache", "folder"])
 def test_repair(hub_name: str, local: bool, tmp_path: Path, capsys: Capture) -> None:
     """With --repair the damaged file alone is put aside and brought again, and then all is right."""
     folder = tmp_path / "local" if local else None
@@ -251,6 +341,31 @@ def test_repair_when_nobody_answers(hub_name: str, capsys: Capture, monkeypatch:
     assert "model.bin" in capsys.readouterr().err
 
 
+def test_repair_and_whom_to_name(hub_name: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the chain of today has it not, it is said who had given it, and how to name an endpoint."""
+    path = bring(hub_name)
+    damage(path / "model.bin")
+    with FakeHub([]) as empty:
+        monkeypatch.setenv("MIRRORHUB_ENDPOINTS", empty.url)
+        capsys.readouterr()
+        assert main(["cache", "verify", "--repair"]) == 5
+        told = capsys.readouterr().err
+        assert re.search(r"It had come from https://localhost:\d+: name an endpoint that has it with --endpoint", told)
+        assert main(["cache", "verify", "--repair", "--endpoint", empty.url]) == 5
+        assert "--endpoint" not in capsys.readouterr().err
+
+
+def test_counts_of_one(capsys: Capture) -> None:
+    """One of something is written so."""
+    with FakeHub([repo_of("modelscope", files={"a.txt": b"a"})]) as hub:
+        path = fetch("org/name", settings=quick(hub.url)).path
+    assert main(["cache", "verify"]) == 0
+    assert "1 file right" in capsys.readouterr().out
+    (path / "a.txt").write_bytes(b"ab")
+    assert main(["cache", "list"]) == 0
+    assert "1 file changed" in capsys.readouterr().out
+
+
 def test_verify_what_is_shared_once(capsys: Capture) -> None:
     """A blob that two snapshots share is read once, and found damaged in both."""
     repo = repo_of("huggingface")
@@ -289,24 +404,49 @@ def test_prune_a_repository(hub_name: str, tmp_path: Path, capsys: Capture) -> N
         fetch("org/name", hub=hub_name, local_files_only=True)
 
 
-def test_prune_asks(hub_name: str, capsys: Capture) -> None:
+def test_prune_asks(hub_name: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is deleted before somebody has said yes; --dry-run asks nothing and deletes nothing."""
     path = bring(hub_name)
-    for answer in ("n\n", ""):
-        done = subprocess.run(
-            [sys.executable, "-m", "mirrorhub", "cache", "prune", address(hub_name)],
-            input=answer,
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-        assert "Delete this?" in done.stdout
-        assert (path / "model.bin").is_file()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert main(["cache", "prune", address(hub_name)]) == 0
+    assert "Delete this?" in capsys.readouterr().out
     assert main(["cache", "prune", address(hub_name), "--dry-run"]) == 0
     told = capsys.readouterr().out
     assert "frees 1.2 MB" in told
     assert "Delete" not in told
+    assert (path / "model.bin").is_file()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert main(["cache", "prune", address(hub_name)]) == 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("stdin", [io.StringIO(""), None], ids=["empty", "closed"])
+def test_prune_with_nobody_to_ask(stdin: io.StringIO | None, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can answer nothing is deleted, and that is wrong usage: it is said what to give."""
+    path = bring("modelscope")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["cache", "prune", "org/name"]) == 2
+    told = capsys.readouterr().err
+    assert "Nobody to ask: give -y." in told
+    assert "Interrupted" not in told
+    assert (path / "model.bin").is_file()
+
+
+class CtrlC(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C instead of answering."""
+
+    def readline(self, size: int | None = -1, /) -> str:
+        """Answer nothing."""
+        raise KeyboardInterrupt
+
+
+def test_prune_and_ctrl_c(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at the question deletes nothing, and no word is said of a download."""
+    path = bring("modelscope")
+    monkeypatch.setattr(sys, "stdin", CtrlC())
+    capsys.readouterr()
+    assert main(["cache", "prune", "org/name"]) == 130
+    assert capsys.readouterr().err == "Interrupted. Nothing was deleted.\n"
     assert (path / "model.bin").is_file()
 
 
@@ -476,6 +616,8 @@ def begin_anew():
 sys.addaudithook(cut)
 begin_anew()
 whole = content(path)
+# Once here: no child needs to load all that it takes.
+assert main(["cache", "prune", name, "-y"]) == 0
 for step in range(300):
     begin_anew()
     child = os.fork()
@@ -602,7 +744,13 @@ def test_prune_while_another_process_brings(hub_name: str, capsys: Capture) -> N
         assert (record["alive"], record["kind"], record["size"] > 1000) == (True, "partial", True)
         assert main(["cache", "prune", address(hub_name), "-y"]) == 5
         assert "living process" in capsys.readouterr().err
-        assert main(["cache", "prune", "--partials", "-y"]) == 0
+        assert main(["cache", "prune", "--partials", "-y"]) == 5
+        told = capsys.readouterr()
+        assert told.err == "1 is being written by a living process, and stays\n"
+        assert "Nothing has to go" not in told.out
+        assert main(["cache", "prune", "--partials", "--older-than", "1d", "-y"]) == 0
+        assert main(["cache", "partials"]) == 0
+        assert "1 on the way, 1 of a living process" in capsys.readouterr().out
         assert leftovers(path.parents[1])
         assert fetch("org/name", hub=hub_name, local_files_only=True, verify=True).path == path
         holder.kill()
@@ -657,6 +805,13 @@ def test_partials(hub_name: str, capsys: Capture) -> None:
     told = capsys.readouterr().out
     assert "model.bin" in told
     assert "gone" in told
+    left(path.parents[1], "7", 300, 1)
+    assert main(["cache", "partials"]) == 0
+    told = capsys.readouterr().out
+    assert "sha256-777777777777 " in told
+    assert "7" * 13 not in told
+    assert re.search(r"^2 on the way, \d+", told, re.MULTILINE)
+    shutil.rmtree(path.parents[1] / OWN_FOLDER / "partial" / f"sha256-{'7' * 64}.free-1")
     assert main(["cache", "list"]) == 0
     assert "on its way: 1" in capsys.readouterr().out
 

@@ -152,6 +152,9 @@ def test_damage_is_put_aside(layout: Layout, kind: str, name: str, caplog: pytes
     assert os.name == "nt" or stat.S_IMODE((aside.folder / "record.json").stat().st_mode) == 0o600
     (said,) = warnings(caplog)
     assert name in said
+    if layout.local is None:
+        assert said.startswith(f"{layout.hub}:org/name: ")
+        assert "`mirrorhub cache list`" in said
 
 
 def test_damage_that_no_stamp_shows(layout: Layout) -> None:

@@ -38,6 +38,7 @@ class StoredSnapshot:
         unlike: Files that the note says are there and that do not look as noted.
         used_s: When a file of it was read or written last, in seconds of the epoch.
         published_s: When its note was written; None without one.
+        unreadable: Its note is there, and cannot be read.
     """
 
     repo: Repo
@@ -50,6 +51,7 @@ class StoredSnapshot:
     unlike: tuple[str, ...]
     used_s: float
     published_s: float | None
+    unreadable: bool = False
 
     @property
     def ours(self) -> bool:
@@ -135,10 +137,12 @@ def stored_repos(settings: Settings) -> list[StoredRepo]:
 def stored_folder(folder: Path) -> StoredRepo | None:
     """Return what lies in a folder that a user named, if we brought anything there."""
     note = NoteBook(folder).read(_CURRENT)
-    if note is None:
+    if note is None and _published_s(folder, _CURRENT) is None:
         return None
-    snapshot = _snapshot(note.manifest.repo, folder, _CURRENT, folder, (note.manifest.revision,), note)
-    return StoredRepo(note.manifest.repo, folder, True, (snapshot,), tuple(leftovers(folder)), tuple(asides(folder)))
+    # Where the note cannot be read nobody knows what the folder is of.
+    repo, revision = (note.manifest.repo, note.manifest.revision) if note else (Repo("modelscope", folder.name), "?")
+    snapshot = _snapshot(repo, folder, _CURRENT, folder, (revision,), note)
+    return StoredRepo(repo, folder, True, (snapshot,), tuple(leftovers(folder)), tuple(asides(folder)))
 
 
 def _modelscope(settings: Settings) -> Iterator[tuple[Repo, Path]]:
@@ -180,7 +184,7 @@ def _snapshots(repo: Repo, home: Path) -> Iterator[StoredSnapshot]:
     """Yield what our notes name, and the directories that none of them does."""
     book, above = NoteBook(home), home / "snapshots"
     refs = _refs(home)
-    noted = {name: note for name in book.names() if (note := book.read(name)) and _may_be(name)}
+    noted = {name: book.read(name) for name in book.names() if _may_be(name)}
     for name, note in noted.items():
         yield _snapshot(repo, home, name, above / name, tuple(refs.get(name, (name,))), note)
     tops = {name.split("/")[0] for name in noted}
@@ -208,7 +212,7 @@ def _snapshot(
     repo: Repo, home: Path, name: str, path: Path, revisions: tuple[str, ...], note: Note | None
 ) -> StoredSnapshot:
     users = path == home
-    places = [path / entry for entry in note.stamps] if users and note else list(_files_below(path))
+    places = [path / entry for entry in (note.stamps if note else ())] if users else list(_files_below(path))
     contents: dict[Inode, int] = {}
     used = written = _published_s(home, name)
     files = 0
@@ -219,7 +223,8 @@ def _snapshot(
             used = max(used or 0.0, status.st_atime, status.st_mtime)
             files += 1
     unlike = tuple(_unlike(path, note)) if note else ()
-    return StoredSnapshot(repo, name, revisions, path, note, contents, files, unlike, used or 0.0, written)
+    lost = note is None and written is not None
+    return StoredSnapshot(repo, name, revisions, path, note, contents, files, unlike, used or 0.0, written, lost)
 
 
 def _unlike(folder: Path, note: Note) -> Iterator[str]:

@@ -18,7 +18,7 @@ from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import NoteBook, stamp_of
 from mirrorhub.stores.seen import Stamp
 
-Problem = Literal["damaged", "missing", "extra"]
+Problem = Literal["damaged", "missing", "extra", "unreadable"]
 Key = tuple[int, int, str]
 
 
@@ -28,7 +28,8 @@ class Finding:
 
     Attributes:
         path: Its path in the repository.
-        problem: `damaged`, `missing`, or `extra`: there, and in no listing.
+        problem: `damaged`, `missing`, or `extra`: there, and in no listing. `unreadable` is a note, named by its place:
+            nothing says what the files should be.
         expected: The digest that was vouched for; empty for an extra file.
         actual: The digest that it has; empty where it was not computed.
         origins: The endpoints that had given it.
@@ -60,7 +61,12 @@ class Verdict:
     @property
     def lost(self) -> tuple[str, ...]:
         """The paths of files that are damaged or missing."""
-        return tuple(one.path for one in self.findings if one.problem != "extra")
+        return tuple(one.path for one in self.findings if one.problem in ("damaged", "missing"))
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether anything is not right that should be."""
+        return bool(self.lost) or self.snapshot.unreadable
 
 
 class Verification:
@@ -75,7 +81,8 @@ class Verification:
         """Compare every file that the note says is there; write down that small ones were hashed."""
         note = snapshot.note
         if note is None:
-            return Verdict(snapshot, 0, 0, ())
+            place = str(NoteBook(repo.home).path(snapshot.name))
+            return Verdict(snapshot, 0, 0, (Finding(place, "unreadable"),) if snapshot.unreadable else ())
         findings, right, bare = [], dict[str, Stamp](), 0
         for entry in (entry for entry in note.manifest.files if entry.path in note.stamps):
             finding = self._finding(snapshot.path, entry, note.stamps[entry.path], note.origins.get(entry.path, ()))
@@ -121,10 +128,16 @@ def size_to_read(snapshots: Iterable[StoredSnapshot]) -> int:
     return sum(contents.values())
 
 
-def repair(repo: StoredRepo, verdict: Verdict, options: Options) -> Snapshot:
+def repair(repo: StoredRepo, verdict: Verdict, cache_dir: str | None, options: Options) -> Snapshot:
     """Put aside what is damaged, and bring it again, from the revision that the snapshot is of.
 
     A branch that has moved since is brought as it is now: one snapshot never mixes two commits.
+
+    Args:
+        repo: Of which repository.
+        verdict: What was found.
+        cache_dir: The cache that it lies in, where it is not the settings' own.
+        options: As for `fetch`.
 
     Raises:
         MirrorHubError: It cannot be brought.
@@ -143,10 +156,10 @@ def repair(repo: StoredRepo, verdict: Verdict, options: Options) -> Snapshot:
         given["local_dir"] = repo.home
     elif manifest.repo.hub == "huggingface" and manifest.commit:
         # A commit does not move: of its files those that are lost will do.
-        return fetch_files(manifest.repo.id, verdict.lost, manifest.commit, **given)
+        return fetch_files(manifest.repo.id, verdict.lost, manifest.commit, cache_dir, **given)
     if any(entry.path not in note.stamps for entry in manifest.files):
         given["allow_patterns"] = [glob.escape(entry.path) for entry in manifest.files if entry.path in note.stamps]
-    return fetch(manifest.repo.id, manifest.revision, **given)
+    return fetch(manifest.repo.id, manifest.revision, cache_dir, **given)
 
 
 def _unnoticed(path: str, flags: int) -> int:

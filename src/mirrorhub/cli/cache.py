@@ -8,12 +8,32 @@ from typing import Any
 import click
 
 from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot
+from mirrorhub.cli.cache_folders import cache_option, nothing_in, settings_for
 from mirrorhub.cli.cache_prune import prune
-from mirrorhub.cli.cache_rows import age_words, print_table, shown, size_words
+from mirrorhub.cli.cache_rows import age_words, counted, print_rows, shown, size_words
 from mirrorhub.cli.cache_verify import verify
+from mirrorhub.cli.table import Column
 from mirrorhub.stores.leftovers import Leftover
 
-_NUMBERS = frozenset({"files", "size", "bytes"})
+SNAPSHOTS = (
+    Column("repository", is_text=True),
+    Column("revision", is_text=True, spare=1),
+    Column("files", spare=3),
+    Column("size"),
+    Column("used", is_text=True, spare=4),
+    Column("published", is_text=True, spare=5),
+    Column("state", is_text=True, spare=2),
+)
+PARTIALS = (
+    Column("repository", is_text=True),
+    Column("file", is_text=True),
+    Column("kind", is_text=True, spare=3),
+    Column("bytes"),
+    Column("written", is_text=True, spare=2),
+    Column("owner", is_text=True, spare=1),
+)
+SHORT = 12
+"""Characters of a digest by which a person tells one from another."""
 
 
 @click.group()
@@ -27,34 +47,35 @@ def cache() -> None:
 
 @cache.command("list")
 @click.argument("repos", nargs=-1, metavar="[REPO]...")
+@cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; sizes in bytes, times in seconds of the epoch.")
-def list_(repos: tuple[str, ...], as_json: bool) -> None:
+def list_(repos: tuple[str, ...], cache_dir: str | None, as_json: bool) -> None:
     """Show the snapshots in both caches: what they are, their size, and when they were used."""
     from mirrorhub.cache.selection import selected
-    from mirrorhub.config import Settings
 
-    found = selected(Settings.load(), repos)
+    settings = settings_for(cache_dir)
+    found = selected(settings, repos)
     if as_json:
         click.echo(json.dumps([_record(repo, some) for repo, some in found], ensure_ascii=False, indent=2))
         return
     if not found:
-        click.echo("Nothing is in the caches.")
+        click.echo(nothing_in(settings))
         return
     rows = [row for repo, some in found for row in _rows(repo, some)]
-    print_table(("repository", "revision", "files", "size", "used", "published", "state"), rows, _NUMBERS)
+    print_rows(SNAPSHOTS, rows)
     for line in _totals([repo for repo, _ in found]):
         click.echo(line)
 
 
 @cache.command()
 @click.argument("repos", nargs=-1, metavar="[REPO]...")
+@cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; sizes in bytes, times in seconds of the epoch.")
-def partials(repos: tuple[str, ...], as_json: bool) -> None:
+def partials(repos: tuple[str, ...], cache_dir: str | None, as_json: bool) -> None:
     """Show what is on its way: bytes of which file, how old, and whether their owner lives."""
     from mirrorhub.cache.selection import selected
-    from mirrorhub.config import Settings
 
-    found = [(repo, one) for repo, _ in selected(Settings.load(), repos) for one in repo.on_its_way]
+    found = [(repo, one) for repo, _ in selected(settings_for(cache_dir), repos) for one in repo.on_its_way]
     if as_json:
         click.echo(json.dumps([_partial(repo, one) for repo, one in found], ensure_ascii=False, indent=2))
         return
@@ -64,7 +85,7 @@ def partials(repos: tuple[str, ...], as_json: bool) -> None:
     rows = [
         (
             repo.address,
-            _file(repo, one) or one.content or "-",
+            _file(repo, one) or _short(one.content) or "-",
             one.kind,
             size_words(one.size),
             age_words(one.written_s),
@@ -72,7 +93,10 @@ def partials(repos: tuple[str, ...], as_json: bool) -> None:
         )
         for repo, one in found
     ]
-    print_table(("repository", "file", "kind", "bytes", "written", "owner"), rows, _NUMBERS)
+    print_rows(PARTIALS, rows)
+    living = sum(one.alive for _, one in found)
+    told = f", {living} of a living process" if living else ""
+    click.echo(f"{len(found)} on the way{told}, {size_words(sum(one.size for _, one in found))}")
 
 
 for command in (verify, prune):
@@ -98,17 +122,20 @@ def _rows(repo: StoredRepo, snapshots: tuple[StoredSnapshot, ...]) -> list[tuple
 
 
 def _state(snapshot: StoredSnapshot) -> str:
+    if snapshot.unreadable:
+        return "its note cannot be read"
     if not snapshot.ours:
         return "not ours"
     if snapshot.unlike:
-        return f"{len(snapshot.unlike)} files changed"
+        return f"{counted(len(snapshot.unlike), 'file', 'files')} changed"
     return "verified" if snapshot.verified else "not verified"
 
 
 def _totals(repos: list[StoredRepo]) -> list[str]:
     """Say what is there together, and what beside the snapshots."""
     snapshots = sum(len(repo.snapshots) for repo in repos)
-    lines = [f"{len(repos)} repositories, {snapshots} snapshots, {size_words(sum(repo.size for repo in repos))}"]
+    together = counted(len(repos), "repository", "repositories"), counted(snapshots, "snapshot", "snapshots")
+    lines = [f"{', '.join(together)}, {size_words(sum(repo.size for repo in repos))}"]
     if on_its_way := sum(len(repo.on_its_way) for repo in repos):
         size = size_words(sum(repo.size_on_its_way for repo in repos))
         lines.append(f"on its way: {on_its_way} ({size}); see `mirrorhub cache partials`")
@@ -163,6 +190,7 @@ def _snapshot(snapshot: StoredSnapshot) -> dict[str, Any]:
         "used": snapshot.used_s,
         "published": snapshot.published_s,
         "ours": snapshot.ours,
+        "unreadable": snapshot.unreadable,
         "verified": snapshot.verified,
         "changed": [shown(path) for path in snapshot.unlike],
         "vouched_by": note and shown(str(note.manifest.vouched_by)),
@@ -181,6 +209,12 @@ def _partial(repo: StoredRepo, one: Leftover) -> dict[str, Any]:
         "alive": one.alive,
         "path": str(one.path),
     }
+
+
+def _short(content: str) -> str:
+    """Write `sha256-...` so that it takes no four lines."""
+    algorithm, _, digest = content.rpartition("-")
+    return f"{algorithm}-{digest[:SHORT]}" if algorithm else content
 
 
 def _file(repo: StoredRepo, one: Leftover) -> str | None:

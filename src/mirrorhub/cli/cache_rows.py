@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from mirrorhub.cli.table import Column, print_table
 from mirrorhub.http.redact import redact
 
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
@@ -68,16 +69,11 @@ def shown(text: str) -> str:
     return "".join("?" if unicodedata.category(char).startswith("C") else char for char in redact(text))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[str] = frozenset()) -> None:
-    """Print rows under headings; `right` are the headings of columns of numbers."""
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def counted(number: int, one: str, more: str) -> str:
+    """Write a number and what is counted."""
+    return f"{number} {one if number == 1 else more}"
 
-    table = Table(box=box.SIMPLE)
-    for heading in headings:
-        table.add_column(heading, overflow="fold", justify="right" if heading in right else "left")
-    for row in rows:
-        table.add_row(*(escape(shown(cell)) for cell in row))
-    Console().print(table)
+
+def print_rows(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of what comes from disk."""
+    print_table(columns, [[shown(cell) for cell in row] for row in rows])

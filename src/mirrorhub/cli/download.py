@@ -11,7 +11,7 @@ import click
 from mirrorhub.cli.source import given, source_options, story
 
 
-@click.command()
+@click.command(short_help="Bring a repository, or part of it, to disk.")
 @click.argument("repo_id")
 @click.argument("files", nargs=-1)
 @source_options

@@ -15,7 +15,7 @@ from mirrorhub.cli.source import given, source_options, story
 from mirrorhub.models import Snapshot
 
 
-@click.command()
+@click.command(short_help="Bring a model in, verify it, and try it out.")
 @click.argument("model", required=False)
 @source_options
 @click.option(

@@ -38,7 +38,9 @@ def set_damaged_aside(home: Path, suspects: Iterable[tuple[FileEntry, Path]], no
     if put:
         trim(home)
         log.warning(
-            "%s: not as published, put aside and fetched again: %s. See `mirrorhub cache`.", home.name, _named(put)
+            "%s: not as published, put aside and fetched again: %s. See `mirrorhub cache list`.",
+            _name_of(home, note),
+            _named(put),
         )
     return put
 
@@ -106,6 +108,12 @@ def _may_be_moved(home: Path, place: Path) -> bool:
     except ValueError:
         return False
     return is_regular(place) and not any((home / above).is_symlink() for above in below.parents[:-1])
+
+
+def _name_of(home: Path, note: Note | None) -> str:
+    """Name the repository as its note does, unless that could do something to a terminal."""
+    name = str(note.manifest.repo) if note else home.name
+    return name if name.isprintable() else home.name
 
 
 def _named(put: list[Aside]) -> str:
