@@ -39,7 +39,7 @@ def pinned_for(request: SnapshotRequest, trust: Trust) -> Manifest | None:
         return None
     manifest = pinned_manifest(request.repo)
     if manifest is None or request.revision not in (None, PINNED):
-        wanted = f"{request.repo}@{request.revision or 'default'}"
+        wanted = f"{request.repo}@{request.revision}" if request.revision else f"{request.repo}"
         raise PinnedError(f"Nothing is pinned for {wanted}: trust another level than 'lock', or name a revision.")
     return manifest
 

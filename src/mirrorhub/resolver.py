@@ -114,8 +114,7 @@ class Inquiry:
 
     def error(self, hopeless: Hopeless) -> Exception:
         """Return the error that says most."""
-        revision = self._request.revision or "default"
-        return resolution_error(self._request.repo, revision, hopeless, self._chain.attempts)
+        return resolution_error(self._request.repo, self._request.revision, hopeless, self._chain.attempts)
 
     async def _hurried(self, endpoint: Endpoint, beat: Beat) -> Manifest:
         patience = self._settings.patience
