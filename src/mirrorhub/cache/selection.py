@@ -9,6 +9,8 @@ from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot, stored_folder,
 from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
 
+_LONG = {"modelscope:": "ms://", "huggingface:": "hf://"}
+"""How messages and reports begin a repository's name, and how the cache's commands do."""
 Selected = tuple[StoredRepo, tuple[StoredSnapshot, ...]]
 
 
@@ -39,6 +41,8 @@ def _folder(name: str) -> Selected | None:
 
 def _in_cache(name: str, repos: Sequence[StoredRepo]) -> Selected:
     address, mark, revision = name.partition("@")
+    for long, short in _LONG.items():
+        address = f"{short}{address.removeprefix(long)}" if address.startswith(long) else address
     if "://" not in address:
         address = f"ms://{address}"
     for repo in repos:
