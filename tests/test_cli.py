@@ -346,7 +346,11 @@ def test_a_pipe_that_nobody_reads(more: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "mirrorhub", "why", *more], stdout=writing, stderr=subprocess.PIPE, timeout=50, check=False
+        [sys.executable, "-m", "mirrorhub", "why", *more],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=50,
+        check=False,
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")

@@ -411,7 +411,7 @@ def test_a_call_that_failed(told: Tell, capsys: Capture) -> None:
         assert main(["download", "org/name", "--endpoint", hub.url, "--timeout", "5"]) == 1
         assert capsys.readouterr().err.endswith("\n`mirrorhub why` tells more.\n")
         (report,) = told("org/name")
-        assert report["outcome"] == "failed"
+        assert (report["outcome"], report["wanted"]) == ("failed", 3)
         assert report["error"].startswith("TransferError: model.bin of modelscope:org/name@master could not be fetched")
         assert fault_of(report, hub, "NOT_A_HUB")["subjects"] == ["model.bin"]
         hub.set_faults()
@@ -473,6 +473,7 @@ def test_nobody_could_be_asked(told: Tell) -> None:
     assert (stale["outcome"], published["outcome"]) == ("stale", "published")
     assert stale["error"].startswith("ResolutionError: No endpoint could say what")
     assert fault_of(stale, hub, "SERVER_ERROR")["times"] > 1
+    assert len(fault_of(stale, hub, "SERVER_ERROR")["stretches"]) == fault_of(stale, hub, "SERVER_ERROR")["times"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -484,7 +485,7 @@ def test_a_download_of_the_old(language: str, capsys: Capture) -> None:
         assert main(["download", "org/name", "--endpoint", hub.url, "--timeout", "1"]) == 0
     assert capsys.readouterr().err.endswith("\n`mirrorhub why` tells more.\n")
     assert main(["why", "--lang", language]) == 0
-    heading = {"en": "Why the old one was taken: ", "zh": "为什么用了旧内容: "}[language]
+    heading = {"en": "Why the old one was taken: ", "zh": "为什么用了旧内容："}[language]
     assert capsys.readouterr().out.startswith(heading)
 
 
@@ -590,6 +591,8 @@ def test_nothing_is_known(arguments: list[str], capsys: Capture) -> None:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "mirrorhub download" in captured.err
+    assert main(["why", *arguments, "--lang", "zh"]) == 4
+    assert "用 `mirrorhub download" in capsys.readouterr().err
 
 
 def test_a_state_directory_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Tell) -> None:

@@ -51,7 +51,9 @@ _RANK = (
 )
 
 
-def resolution_error(repo: Repo, revision: str | None, hopeless: Hopeless, attempts: Sequence[Attempt]) -> ResolutionError:
+def resolution_error(
+    repo: Repo, revision: str | None, hopeless: Hopeless, attempts: Sequence[Attempt]
+) -> ResolutionError:
     """Say why nobody could say what a repository holds."""
     where = f"{repo}@{revision}" if revision else f"{repo}"
     failure = _most_telling(hopeless)
