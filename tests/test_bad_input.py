@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -174,11 +175,31 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_cache_that_is_a_file(tmp_path: Path) -> None:
-    """A file in the way of the cache is said before the first body is asked for."""
+    """A file in the way of the cache is said by its name, before the first body is asked for."""
     (tmp_path / "ms").write_text("not a directory")
-    with FakeHub(repos()) as hub, pytest.raises(errors.StoreError):
+    with FakeHub(repos()) as hub, pytest.raises(errors.StoreError) as caught:
         fetch("org/name", endpoints=hub.url)
+    assert str(caught.value) == f"{tmp_path / 'ms'}: a file is in the way of a directory"
+    assert caught.value.errno == errno.ENOTDIR
     assert not hub.log.requests(kind="body")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no such file system")
+def test_a_cache_where_nothing_can_be_made() -> None:
+    """Where no directory can be made, that is said of what is there, with what to do."""
+    with FakeHub(repos()) as hub, pytest.raises(errors.StoreError) as caught:
+        fetch("org/name", cache_dir="/proc/nope", endpoints=hub.url)
+    assert str(caught.value) == "/proc: no directory can be made there; choose another cache directory"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root writes everywhere")
+def test_a_repository_that_cannot_be_written(tmp_path: Path) -> None:
+    """Of a repository's folder that refuses, the folder is named, and no file that nobody but us has made."""
+    own = tmp_path / "ms" / "models" / "org--name" / ".mirrorhub"
+    own.mkdir(parents=True, mode=0o555)
+    with FakeHub(repos()) as hub, pytest.raises(errors.StoreError) as caught:
+        fetch("org/name", endpoints=hub.url)
+    assert str(caught.value).startswith(f"{own.parent}: permission denied; choose a cache directory")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
@@ -213,6 +234,20 @@ def test_a_variable_that_cannot_be_used(variable: str, value: str, monkeypatch: 
     monkeypatch.setenv(variable, value)
     with pytest.raises(errors.ConfigError, match=variable):
         fetch("org/name")
+
+
+def test_an_error_names_what_can_be_typed() -> None:
+    """Where no revision was asked for, none is made up; what an error calls a repository names it in a call, too."""
+    for name in ("org/name", "ms://org/name", "modelscope:org/name"):
+        with FakeHub([]) as hub, pytest.raises(errors.PinnedError, match=r"for modelscope:org/name: trust another"):
+            fetch(name, trust="lock", endpoints=hub.url)
+    with FakeHub([Repo("huggingface", "org/name", {"a.txt": b"a"}, repo_type="dataset")]) as hub:
+        assert fetch("huggingface:datasets/org/name", endpoints=hub.url).manifest.repo.type == "dataset"
+    with (
+        FakeHub([], [Status(503)]) as hub,
+        pytest.raises(errors.ResolutionError, match="what modelscope:org/name holds"),
+    ):
+        fetch("org/name", settings=quick(hub.url))
 
 
 def test_an_unknown_argument() -> None:

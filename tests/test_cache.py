@@ -549,26 +549,26 @@ def test_killed_and_taken_up(hub_name: str) -> None:
 def test_blobs_in_the_trash(tmp_path: Path) -> None:
     """What a discarded snapshot links to goes with it, unless another one links to it; links elsewhere lead nowhere."""
     home = tmp_path / "home"
-    for name in ("a", "b", "c"):
+    for name in ("a" * 64, "b" * 64, "c" * 64):
         (home / "blobs").mkdir(parents=True, exist_ok=True)
         (home / "blobs" / name).write_bytes(b"x")
     outside = tmp_path / "blobs"
     outside.mkdir()
-    (outside / "precious").write_bytes(b"x")
-    for snapshot, blobs in (("one", "ab"), ("two", "b")):
+    (outside / ("d" * 64)).write_bytes(b"x")
+    for snapshot, blobs in (("one", ("a" * 64, "b" * 64)), ("two", ("b" * 64,))):
         folder = home / "snapshots" / snapshot
         folder.mkdir(parents=True)
         for name in blobs:
             (folder / name).symlink_to(f"../../blobs/{name}")
-    (home / "snapshots" / "one" / "far").symlink_to("../../../blobs/precious")
+    (home / "snapshots" / "one" / "far").symlink_to(f"../../../blobs/{'d' * 64}")
     (home / "snapshots" / "one" / "up").symlink_to("../../blobs/..")
     (home / OWN_FOLDER).mkdir()
     discard(home, [home / "snapshots" / "one"])
-    empty(home)
-    assert (home / "blobs" / "a").exists(), "a living process's own"
-    empty(home, own=True)
-    assert sorted(path.name for path in (home / "blobs").iterdir()) == ["b", "c"]
-    assert (outside / "precious").exists()
+    empty(home, blobs=True)
+    assert (home / "blobs" / ("a" * 64)).exists(), "a living process's own"
+    empty(home, own=True, blobs=True)
+    assert sorted(path.name for path in (home / "blobs").iterdir()) == ["b" * 64, "c" * 64]
+    assert (outside / ("d" * 64)).exists()
 
 
 HOLD = """

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from mirrorhub.chain import FINAL_WORDS, VERDICTS, Beat, Chain, Hopeless, Verdict, verdict
+from mirrorhub.beat import Beat
+from mirrorhub.chain import Chain
 from mirrorhub.config import Patience
 from mirrorhub.errors import StoreError
-from mirrorhub.faults import Failure, Fault
+from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.http.client import Answer
 from mirrorhub.lane import common_failure
 from mirrorhub.models import Endpoint
+from mirrorhub.verdicts import FINAL_WORDS, VERDICTS, Verdict, verdict
+from mirrorhub.walk import walk
 
 AGAIN, NEXT, OUT, NOBODY = Verdict.AGAIN, Verdict.NEXT, Verdict.OUT, Verdict.NOBODY
 
@@ -192,7 +195,7 @@ class World:
     async def walk(self, subject: str = "listing", **options: object) -> str:
         """Walk the chain."""
         given = {"ask": self.ask, "use": self.use, "discard": self.discard, **options}
-        return await self.chain.walk(subject, **given)  # type: ignore[arg-type]
+        return await walk(self.chain, subject, **given)  # type: ignore[arg-type]
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(round(seconds, 3))
@@ -467,6 +470,30 @@ def test_retry_after_parks_one() -> None:
         world = World({"a": [fails(Fault.BUSY, 1.2), Says()], "b": [fails(Fault.RESET)]})
         assert await world.walk() == "ok from a"
         assert world.asked == [(0, "a"), (0, "b"), (0.5, "b"), (1.5, "a")]
+
+    virtually(story)
+
+
+def test_retry_after_outlasts_the_laps() -> None:
+    """An endpoint that asked for time is waited for, however often the others have failed meanwhile."""
+
+    async def story() -> None:
+        world = World({"a": [fails(Fault.BUSY, 20), Says()], "b": [fails(Fault.RESET)]})
+        assert await world.walk() == "ok from a"
+        assert [name for _, name in world.asked if name == "a"] == ["a", "a"]
+        assert world.now == pytest.approx(23.5)
+
+    virtually(story)
+
+
+def test_retry_after_for_ever() -> None:
+    """An endpoint that asks for time again and again is asked no more often than any other."""
+
+    async def story() -> None:
+        world = World({"a": [fails(Fault.BUSY, 2)], "b": [fails(Fault.BUSY, 3)]}, patience=Patience(laps=4))
+        with pytest.raises(Hopeless):
+            await world.walk()
+        assert len(world.asked) <= 2 * 4 * 2
 
     virtually(story)
 
@@ -790,7 +817,7 @@ def test_bodies_that_go_on_elsewhere() -> None:
                 raise
             return answer
 
-        walks = [asyncio.create_task(world.chain.walk("model.bin", world.ask, use)) for _ in range(3)]
+        walks = [asyncio.create_task(walk(world.chain, "model.bin", world.ask, use)) for _ in range(3)]
         await asyncio.sleep(0.1)
         assert world.chain.busiest() == a
         assert world.chain.move(a, 1, "is slow") == 1
@@ -866,6 +893,39 @@ def test_overtaken_while_it_breaks() -> None:
     virtually(story)
 
 
+@pytest.mark.parametrize("steps", range(1, 40))
+def test_called_off_at_any_step(steps: int) -> None:
+    """Whenever a walk is called off while it is overtaken, every answer that was opened is let go of, once."""
+
+    async def story() -> None:
+        world = World({"a": [Says()], "b": [Says()]})
+        a = world.endpoints["a"]
+        opened: list[str] = []
+
+        async def ask(endpoint: Endpoint, beat: Beat) -> str:
+            await asyncio.sleep(0)
+            opened.append(answer := await world.ask(endpoint, beat))
+            return answer
+
+        async def use(endpoint: Endpoint, answer: str) -> str:
+            if endpoint == a:
+                world.chain.move(a, None, "is slow")
+                for _ in range(6):
+                    await asyncio.sleep(0)
+                raise Failure(Fault.RESET)
+            await asyncio.sleep(1)
+            return answer
+
+        task = asyncio.create_task(world.walk("model.bin", ask=ask, use=use))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert sorted(world.discarded) == sorted(opened)
+
+    virtually(story)
+
+
 @pytest.mark.parametrize("at_s", [0.15, 0.35, 0.6])
 def test_called_off_while_it_is_overtaken(at_s: float) -> None:
     """A walk that is called off at any moment lets go of both answers."""
@@ -916,6 +976,6 @@ def test_an_own_time_out_is_none_of_the_chain() -> None:
             raise TimeoutError(answer)
 
         with pytest.raises(TimeoutError, match="ok from a"):
-            await world.chain.walk("model.bin", world.ask, use)
+            await walk(world.chain, "model.bin", world.ask, use)
 
     virtually(story)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mirrorhub.chain import Hopeless
 from mirrorhub.diagnosis import ADVICE, OTHERWISE, resolution_error
 from mirrorhub.errors import RevisionNotFoundError
-from mirrorhub.faults import Failure, Fault
+from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint, Repo
 
 REPO = Repo("modelscope", "org/name")

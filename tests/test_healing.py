@@ -6,19 +6,22 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from mirrorhub import Snapshot, fetch
-from mirrorhub.errors import NotCachedError, StoreError, TransferError
+from mirrorhub.errors import NotCachedError, ResolutionError, StoreError, TransferError
 from mirrorhub.models import FileEntry
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.aside import Aside, Limits, asides, put_aside, trim
 from mirrorhub.stores.notes import NoteBook
-from tests.fakehub import FakeHub, Repo
+from tests.fakehub import FakeHub, Repo, certs
 from tests.fakehub.repo import sample_bytes
 from tests.quick import quick
 
@@ -367,6 +370,87 @@ def test_a_cache_that_is_read_only() -> None:
             fetch("org/name", local_files_only=True)
     finally:
         own.chmod(0o755)
+
+
+@pytest.fixture
+def foreign(layout: Layout) -> Snapshot:
+    """Somebody else has filled the cache: the files may be read, the note may not, and nothing be written."""
+    with FakeHub([layout.repo]) as hub:
+        snapshot = layout.fetch(hub.url)
+    own = layout.home(snapshot) / OWN_FOLDER
+    (note,) = (own / "notes").iterdir()
+    # Folders in their places stop root, too.
+    note.unlink()
+    note.mkdir()
+    (own / "writable").mkdir()
+    return snapshot
+
+
+def test_a_cache_that_somebody_else_has_filled(layout: Layout, foreign: Snapshot) -> None:
+    """Whoever may neither read the note nor write gets a snapshot whose files have the digests that are listed."""
+    with FakeHub([layout.repo]) as hub:
+        found = layout.fetch(hub.url)
+        assert (found.path, found.verified, found.stale, has_bytes(found)) == (foreign.path, True, False, True)
+        assert not hub.log.requests(kind="body")
+
+
+@pytest.mark.parametrize("harm", [truncate, flip, delete])
+def test_a_foreign_cache_that_lacks_something(layout: Layout, foreign: Snapshot, harm: Callable[[Path], None]) -> None:
+    """Where a file is not as listed, nothing is asked for that could not be written: the disk is named."""
+    harm(foreign.path / LARGE)
+    with FakeHub([layout.repo]) as hub, pytest.raises(StoreError, match="writable"):
+        layout.fetch(hub.url)
+    assert not hub.log.requests(kind="body")
+
+
+def test_a_foreign_cache_with_nobody_to_ask(
+    layout: Layout, foreign: Snapshot, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With everybody down it is taken at its word, and the snapshot and one warning say so; not against the trust."""
+    nobody = "https://localhost:1"
+    found = layout.fetch(nobody)
+    assert (found.path, found.verified, found.stale, has_bytes(found)) == (foreign.path, False, True, True)
+    assert [record.getMessage() for record in caplog.records if "not be verified" in record.getMessage()]
+    with pytest.raises(ResolutionError):
+        layout.fetch(settings=quick(nobody, trust="official"))
+
+
+def test_nobody_to_ask_and_no_note(layout: Layout) -> None:
+    """Without a note nobody knows whether all is there: with everybody down it is not returned as if it were."""
+    with FakeHub([layout.repo]) as hub:
+        snapshot = layout.fetch(hub.url)
+    shutil.rmtree(layout.home(snapshot) / OWN_FOLDER)
+    with pytest.raises(ResolutionError):
+        layout.fetch("https://localhost:1")
+
+
+TWO_USERS = """
+import os, sys, mirrorhub
+from tests.quick import quick
+os.umask(0o022)
+mirrorhub.fetch("org/name", settings=quick(sys.argv[1]))
+mirrorhub.close()
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+for url in sys.argv[1:]:
+    found = mirrorhub.fetch("org/name", settings=quick(url))
+    print(found.verified, found.stale, len(found.files))
+print(mirrorhub.fetch("org/name", local_files_only=True).verified)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root may become somebody else")
+def test_two_users_share_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root has brought, with the usual rights, another user finds: online, with everybody down, and offline."""
+    with TemporaryDirectory() as shared, FakeHub([Repo("modelscope", "org/name", FILES)]) as hub:
+        Path(shared).chmod(0o755)
+        for name in ("MODELSCOPE_CACHE", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            monkeypatch.setenv(name, shared)
+        monkeypatch.setenv("SSL_CERT_FILE", shutil.copy(certs.ca_file(), f"{shared}/ca.pem"))
+        Path(shared, "ca.pem").chmod(0o644)
+        command = [sys.executable, "-c", TWO_USERS, hub.url, "https://localhost:1"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.stdout.split("\n") == ["True False 3", "False True 3", "False", ""], done.stderr
 
 
 def test_nothing_can_be_written_down() -> None:

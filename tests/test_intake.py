@@ -12,14 +12,16 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 from mirrorhub import Endpoint
-from mirrorhub.chain import Chain, Verdict, verdict
+from mirrorhub.chain import Chain
 from mirrorhub.config import Patience
 from mirrorhub.faults import Failure, WrongDigest
-from mirrorhub.intake import Intake, Nothing
+from mirrorhub.intake import Intake
 from mirrorhub.models import FileEntry
 from mirrorhub.partials import PartialPool
+from mirrorhub.piece import Nothing
 from mirrorhub.progress import FileProgress
 from mirrorhub.spans import PIECE, Span
+from mirrorhub.verdicts import Verdict, verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,9 +57,9 @@ def test_one_piece_after_the_other(length: int, tmp_path: Path) -> None:
     async def run() -> Path:
         intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), at_once, at_once)
         assert await intake.begin() is None
-        while (piece := intake.next_piece(length)) is not None:
+        while (piece := intake.pieces.next(length)) is not None:
             await intake.take(piece, ENDPOINT, Part(Span(piece.start, piece.end)))
-        assert not intake.lacks_bytes
+        assert not intake.pieces.lack_bytes
         return await intake.settle()
 
     assert asyncio.run(run()).read_bytes() == DATA
@@ -87,7 +89,7 @@ def test_told_to_go_on_elsewhere_while_it_settles(size: int, step: int, tmp_path
         entry = FileEntry("model.bin", size, sha256(data).hexdigest())
         intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), slowly, at_once)
         await intake.begin()
-        await intake.take(intake.whole(), ENDPOINT, Part(Span(0, size)))
+        await intake.take(intake.pieces.as_one(), ENDPOINT, Part(Span(0, size)))
         settling = asyncio.ensure_future(intake.settle())
         await asyncio.wait([settling, asyncio.ensure_future(reached.wait())], return_when=asyncio.FIRST_COMPLETED)
         settling.cancel()
@@ -107,9 +109,9 @@ def test_what_seemed_to_be_there_was_wrong(tmp_path: Path) -> None:
     async def run() -> Failure:
         intake = Intake(Chain([ENDPOINT], Patience(), 60), pool, entry, FileProgress(None, []), at_once, at_once)
         await intake.begin()
-        piece = intake.whole()
+        piece = intake.pieces.as_one()
         await intake.take(piece, ENDPOINT, Part(Span(0, 4)))
-        assert intake.is_there(piece)
+        assert piece.is_there
         with pytest.raises(WrongDigest):
             await intake.settle()
         with pytest.raises(Failure) as caught:

@@ -18,7 +18,8 @@ import pytest
 from tqdm import tqdm
 
 from mirrorhub import Endpoint, Settings, Snapshot, close, fetch, file_download
-from mirrorhub.chain import Beat, Chain
+from mirrorhub.beat import Beat
+from mirrorhub.chain import Chain
 from mirrorhub.config import Patience
 from mirrorhub.contacts import Contacts
 from mirrorhub.errors import TransferError

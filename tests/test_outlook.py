@@ -18,6 +18,7 @@ import pytest
 from mirrorhub import Endpoint, Settings, fetch
 from mirrorhub.api import bench, forget, outlook
 from mirrorhub.cli import main
+from mirrorhub.cli.endpoints import record_of
 from mirrorhub.cli.endpoints_table import ago, print_outlook
 from mirrorhub.errors import ConfigError, NotCachedError
 from mirrorhub.health import Health
@@ -93,11 +94,67 @@ def test_the_table() -> None:
     command += ["--endpoint", "https://a.test", "--endpoint", "https://b.test"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert ["1", "2", "https://b.test", "pull,", "resolve", "100", "100", "16.0", "3", "min", "ago"] in rows
-    assert ["2", "1", "https://a.test", "pull,", "resolve", "250", "50"] in rows
+    assert ["1", "2", "b.test", "pull,", "resolve", "100", "100", "16.0", "3", "min", "ago"] in rows
+    assert ["2", "1", "a.test", "pull,", "resolve", "250", "50"] in rows
     lines = [line.strip() for line in done.stdout.splitlines()]
-    assert "https://a.test: https://cdn.test, which it redirects to, was silent or refused" in lines
-    assert "https://a.test: bytes from https://cdn.test, lately connection refused (2)" in lines
+    assert "a.test: https://cdn.test, which it redirects to, could not be reached" in lines
+    assert "a.test: bytes from https://cdn.test, lately connection refused (2)" in lines
+
+
+def screen(found: Any, width: int) -> list[str]:
+    """The lines that a terminal of this width shows."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), record=True, force_terminal=True, width=width, legacy_windows=False)
+    print_outlook("org/name", found, console)
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_in_a_narrow_terminal(width: int) -> None:
+    """Every endpoint stands there whole, and every heading; of columns for which there is no room it is said."""
+    health = remembered()
+    health.learn(Endpoint("https://modelscope.cn"), replace(sighting(0.1, 0.1, 2_000_000, 1.0), heard_at=time.time()))
+    health.save()
+    found = outlook()
+    lines = screen(found, width)
+    assert max(len(line.rstrip()) for line in lines[:10]) <= width
+    rows = [line.split() for line in lines]
+    for one in found:
+        name = str(one.endpoint).removeprefix("https://")
+        assert any(name in line for line in lines), name
+        assert any(row[:1] == [str(one.pulls)] and name.split()[-1] in row for row in rows), name
+    headings = {"bytes", "endpoint"}
+    assert any(headings <= set(row) for row in rows)
+    left_out = next((line for line in lines if "no room for:" in line), "")
+    assert ("first byte ms" in left_out) == (width < 160)
+    assert ("can" in left_out) != any("can" in row for row in rows)
+
+
+def test_counts_that_have_faded() -> None:
+    """Two failures of a while ago are no part of one; programs are told the figure itself."""
+    health = Health(Settings.load().state_dir, lambda: time.time() - 300)
+    health.learn(Endpoint("https://a.test"), Memory(faults={"DNS": 1.0, "WRONG_DIGEST": 3.0}))
+    health.save()
+    (one,) = outlook("org/name", endpoints="https://a.test")
+    told = "\n".join(screen([one], 120))
+    assert "lately wrong digest (3), name not found (1)" in told
+    assert ["1", "3"] in [row[-2:] for row in map(str.split, told.splitlines())]
+    assert record_of(one)["remembered"]["faults"]["DNS"] == pytest.approx(0.944, abs=0.01)  # type: ignore[index]
+
+
+def test_when_nobody_can_be_reached() -> None:
+    """Where all are dead that is said once, and what to look at."""
+    health = remembered()
+    for name in ("a", "b"):
+        gone = Memory(faults={"DNS": 1.0}, gone_at=time.time(), failed_at=time.time())
+        health.learn(Endpoint(f"https://{name}.test"), gone)
+    health.save()
+    told = "\n".join(screen(outlook("org/name", endpoints=["https://a.test", "https://b.test"]), 200))
+    assert told.count("None could be reached lately") == 1
+    assert "is there a network?" in told
+    assert "like all others" not in told
+    assert "a.test: lately name not found (1)" in told
 
 
 def test_nothing_is_markup() -> None:
@@ -108,7 +165,7 @@ def test_nothing_is_markup() -> None:
     print_outlook("[red]name", outlook("org/name", endpoints="https://a.test/[bold]x"), console)
     text = console.export_text()
     assert "[red]name" in text
-    assert "https://a.test/[bold]x" in text
+    assert "a.test/[bold]x" in text
 
 
 @pytest.mark.parametrize(
@@ -205,6 +262,25 @@ class TestReset:
         assert main(["endpoints", "reset", "a.test/"]) == 0
         assert [remembered().recall(Endpoint(f"https://{name}.test")).connect_s for name in "ab"] == [0.0, 0.3]
 
+    def test_what_was_never_known(self, capsys: Capture) -> None:
+        """Of an endpoint that nothing was known of it is not said that it is forgotten, and no password is repeated."""
+        health = remembered()
+        health.learn(Endpoint("https://a.test"), sighting(0.3))
+        health.save()
+        assert main(["endpoints", "reset", "a.test", "https://me:secret@nosuch.example"]) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert told[0] == "Forgotten: a.test."
+        assert told[1].startswith("Nothing was known of https://")
+        assert "secret" not in told[1]
+        assert main(["endpoints", "reset", "a.test"]) == 0
+        assert capsys.readouterr().out == "Nothing was known of a.test.\n"
+
+    @pytest.mark.parametrize("word", ["resett", "rest", "shows"])
+    def test_a_mistyped_command(self, word: str, capsys: Capture) -> None:
+        """What is nearly a command is taken for one, and not for a model."""
+        assert main(["endpoints", word]) == 2
+        assert "Did you mean" in capsys.readouterr().err
+
     def test_what_cannot_be_forgotten(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
         """Where the state cannot be written that is said; what is no address is refused."""
         (tmp_path / "file").write_text("")
@@ -230,4 +306,6 @@ def test_help(capsys: Capture) -> None:
     assert main(["--help"]) == 0
     assert "Who would be asked now, and why; --probe looks, reset forgets.\n" in capsys.readouterr().out
     assert main(["endpoints", "--help"]) == 0
-    assert re.search(r"mirrorhub endpoints reset \[ENDPOINT\]", capsys.readouterr().out)
+    told = capsys.readouterr().out
+    assert told.startswith("Usage: mirrorhub endpoints [OPTIONS] [MODEL]\n")
+    assert re.search(r"mirrorhub endpoints reset \[ENDPOINT\]", told)

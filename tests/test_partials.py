@@ -13,7 +13,8 @@ import pytest
 
 from mirrorhub.digest import hasher_for
 from mirrorhub.models import FileEntry
-from mirrorhub.partials import Partial, PartialPool
+from mirrorhub.partial import Partial
+from mirrorhub.partials import PartialPool
 from mirrorhub.spans import gaps
 
 DATA = bytes(range(256)) * 40
@@ -242,6 +243,50 @@ def test_what_was_not_confirmed(pool: PartialPool) -> None:
     released.note(released.write(0, DATA[:20], A))
     pool.release(released)
     assert pool.claim(LARGE).held == 20
+
+
+def test_after_a_torn_line(pool: PartialPool) -> None:
+    """A journal whose last line was torn is mended when it is taken up: what is written then is believed afterwards."""
+    left(pool, DATA[:100], lines((0, 40, A)) + "[40, 80, ")
+    second = pool.claim(ENTRY)
+    second.note(second.write(40, DATA[40:90], B))
+    pool.release(second)
+    assert pool.claim(ENTRY).runs == [(0, 40, A), (40, 90, B)]
+
+
+def test_a_long_journal(pool: PartialPool) -> None:
+    """A journal of many lines is read in one go: a hundred thousand of them, each beside a gap."""
+    size = 200_000
+    large = FileEntry("large.bin", size, sha256="3" * 64)
+    partial = pool.claim(large)
+    partial.note(partial.write(0, b"x" * size, A))
+    pool.release(partial)
+    (folder,) = (pool.home / "partial").iterdir()
+    (folder / "journal").write_text(lines(*((start, start + 1, A) for start in range(0, size, 2))))
+    assert pool.claim(large).held == size // 2
+
+
+def test_released_on_a_full_disk(pool: PartialPool) -> None:
+    """A partial whose last bytes the disk refuses is left to whoever comes next, with those that it took."""
+    partial = pool.claim(LARGE)
+    partial.note(partial.write(0, DATA[:20], A))
+    partial.confirm()
+    partial.note(partial.write(20, DATA[20:30], A))
+    assert partial._journal is not None
+    partial._journal.close()  # as one that cannot be written any more
+    with pytest.raises(ValueError, match="closed file"):
+        pool.release(partial)
+    assert pool.claim(LARGE).held == 20
+
+
+def test_room_that_is_not_needed(pool: PartialPool) -> None:
+    """What was left of a file needs no room any more; its holes do."""
+    partial = pool.claim(LARGE)
+    partial.note(partial.write(1 << 20, b"x" * 65_536, A))
+    pool.release(partial)
+    pool.prepare()
+    assert 65_536 <= pool.left_of([LARGE]) < 1 << 20
+    assert pool.left_of([ENTRY]) == 0
 
 
 def test_left_in_another_repository(pool: PartialPool, tmp_path: Path) -> None:

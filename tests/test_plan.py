@@ -141,7 +141,7 @@ BARE_TOO = FileEntry("bare-too.txt", None)
 
 def test_each_content_once() -> None:
     """Of several files with one digest the first is fetched; files without a digest are each their own."""
-    plan = make_plan([ONE, SAME, OTHER, GIT, BARE, BARE_TOO], frozenset())
+    plan = make_plan([ONE, SAME, OTHER, GIT, BARE, BARE_TOO], {})
     assert plan.fetch == (ONE, OTHER, GIT, BARE, BARE_TOO)
     assert plan.wanted == (ONE, SAME, OTHER, GIT, BARE, BARE_TOO)
     assert plan.size == 10 + 5 + 2 + 3
@@ -149,18 +149,18 @@ def test_each_content_once() -> None:
 
 def test_what_is_held_is_not_fetched() -> None:
     """A file that is there is left out; its twin of the same content elsewhere is not there for that."""
-    plan = make_plan([ONE, SAME, OTHER], {"one.bin"})
+    plan = make_plan([ONE, SAME, OTHER], {"one.bin": (1, 2)})
     assert plan.fetch == (SAME, OTHER)
-    assert plan.held == {"one.bin"}
+    assert plan.held == {"one.bin": (1, 2)}
 
 
 def test_what_lies_there_under_another_name() -> None:
     """Content that is there under another name is not fetched."""
-    plan = make_plan([ONE, OTHER], frozenset(), {"one.bin": Path("blobs/1")})
+    plan = make_plan([ONE, OTHER], {}, {"one.bin": Path("blobs/1")})
     assert plan.fetch == (OTHER,)
 
 
 def test_nothing_is_wanted() -> None:
     """A plan of nothing fetches nothing."""
-    plan = make_plan([], frozenset())
+    plan = make_plan([], {})
     assert (plan.fetch, plan.size) == ((), 0)

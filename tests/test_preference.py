@@ -163,7 +163,25 @@ def test_why(tmp_path: Path) -> None:
     """Each place says in words why it is where it is; of a redirect, whose fault it is."""
     found = placed(tmp_path, [BEHIND, LIED, FINE], host=REFUSED)
     assert [place.why for place in found] == [
-        "https://cdn.test, which it redirects to, was silent or refused",
+        "https://cdn.test, which it redirects to, could not be reached",
         "it gave wrong bytes lately",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("DNS", "it could not be reached"),
+        ("REFUSED", "it could not be reached"),
+        ("CONNECT_TIMEOUT", "it could not be reached"),
+        ("READ_TIMEOUT", "it gave no answer"),
+        ("RESET", "it gave no answer"),
+    ],
+)
+def test_why_the_dead_are_asked_later(fault: str, words: str, tmp_path: Path) -> None:
+    """Of whom there was no connection to, it is not said that it was silent."""
+    gone = Memory(faults={fault: 1.0}, gone_at=NOW, failed_at=NOW)
+    assert placed(tmp_path / "one", [gone, FINE, FINE])[0].why == words
+    everybody = placed(tmp_path / "all", [gone, gone, gone])
+    assert everybody[0].why == f"{words}, like all others, and is asked as if nothing were known"

@@ -15,7 +15,7 @@ import pytest
 from mirrorhub import Endpoint, Settings, Snapshot, close, fetch
 from mirrorhub.config import Patience
 from mirrorhub.health import QUIET_S, Health
-from mirrorhub.health.memory import Memory, sighting
+from mirrorhub.health.memory import Figure, Memory, sighting
 from mirrorhub.health.preference import Grade, places
 from mirrorhub.health.revival import see_who_lives_again
 from mirrorhub.http.carrier import build_carrier
@@ -95,6 +95,14 @@ def test_a_dead_endpoint(fault: Fault, carrier: str) -> None:
         assert len(dead.log.connections) == connections
         remembered().forget()
         assert asked(again(dead, good)) == {dead.url, good.url}
+
+
+def test_an_endpoint_that_was_never_reached(carrier: str) -> None:
+    """Where no connection stood, nothing is remembered of how long connecting takes."""
+    with FakeHub([repo()], [HangOnAccept()], name="dead") as dead, FakeHub([repo()], name="good") as good:
+        again(dead, good)
+    assert remembered().recall(Endpoint(dead.url)).connect == Figure()
+    assert remembered().recall(Endpoint(good.url)).connect.mean > 0
 
 
 def test_a_crawling_endpoint(carrier: str) -> None:

@@ -20,13 +20,14 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults digest plan spans budget credentials progress owner partials exclusive",
+    "paths models errors faults rawfile digest plan spans budget credentials progress owner ours partial partials",
+    "exclusive",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",
-    "endpoints chain diagnosis",
+    "endpoints verdicts beat standing chain errand race handover walk diagnosis",
     "http.origin http.timing http.causes http.request http.head",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",
@@ -36,7 +37,8 @@ ORDER = (
     "stores.aside stores.healing stores.trash stores.leftovers",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "report.discretion report.shelf report.account",
-    "recall resolver intake pace transfer snapshot",
+    "recall resolver asking lookup stale",
+    "suspect provenance writing piece pieces intake pace transfer planning publication snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
     "bench.outlook",
     "loop",
@@ -44,7 +46,8 @@ ORDER = (
     "vad.detector vad",
     "api",
     "cache cache.inventory cache.selection cache.verification cache.pruning",
-    "cli.source cli.page cli.page_file cli.bench_page cli.bench_table cli.bench cli.endpoints_table cli.endpoints",
+    "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",
+    "cli.endpoints_table cli.endpoints",
     "cli.cache_rows cli.cache_verify cli.cache_prune cli.cache cli.config cli.download cli.vad",
     "cli.warmup cli.why_errors cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )

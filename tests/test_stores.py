@@ -288,6 +288,7 @@ def journal(home: Path, target: Path | str, places: dict[str, Path], deletes: li
         "name": "master",
         "moves": {name: place.name for name, place in places.items()},
         "deletes": deletes or [],
+        "before": NoteBook(home).mark("master"),
     }
     path.write_text(json.dumps(record))
     return path
@@ -338,6 +339,26 @@ def test_nothing_was_interrupted(home: Path) -> None:
     """Without a journal nothing is done."""
     finish_interrupted(home)
     assert not (home / "snapshots").exists()
+
+
+def test_an_interrupted_publish_that_was_overtaken(home: Path) -> None:
+    """What was cut off is not finished over what another call has published since."""
+    target = home / "snapshots" / "master"
+    put(home, target, ready(home, a=b"first"), ())
+    path = journal(home, target, ready(home, a=b"second"), [])
+    (home / OWN_FOLDER / "ready" / "third").write_bytes(b"third")
+    put(home, target, {"a.txt": home / OWN_FOLDER / "ready" / "third"}, ())
+    finish_interrupted(home)
+    assert tree(target) == {"a.txt": b"third"}
+    assert not path.exists()
+
+
+def test_a_publisher_of_another_container(home: Path) -> None:
+    """Whoever holds the repository finishes what another container had begun, however lately: that one held it, too."""
+    target = home / "snapshots" / "master"
+    journal(home, target, ready(home, a=b"a")).rename(home / OWN_FOLDER / "publish-host_0-1x1-0123456789abcdef.json")
+    finish_interrupted(home)
+    assert tree(target) == {"a.txt": b"a"}
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"target": 1}', b'{"target": "x", "moves": []}'])
@@ -612,6 +633,29 @@ def test_a_newer_layout_comes_first(older: Path, tmp_path: Path) -> None:
         path = fetch("demo-org/tiny-0.5B", endpoints=hub.url).path
     assert path == tmp_path / "ms" / "models" / "demo-org--tiny-0.5B" / "snapshots" / "master"
     assert fetch("demo-org/tiny-0.5B", local_files_only=True).path == path
+
+
+@pytest.mark.parametrize("hub_name", ["modelscope", "huggingface"])
+def test_changed_while_others_come(hub_name: str) -> None:
+    """A file that is changed while another one comes is not taken for the one that was looked at."""
+    files = {"a.txt": b"right", "b.txt": b"b"}
+    repo = Repo(hub_name, "org/name", files)  # type: ignore[arg-type]
+    with FakeHub([repo]) as hub:
+        first = fetch("org/name", hub=hub_name, endpoints=hub.url, allow_patterns="a.txt")
+
+        class Changing:
+            """Changes the first file while the second one comes."""
+
+            def __init__(self, name: str, size: int) -> None:
+                if name == "b.txt":
+                    (first.path / "a.txt").write_bytes(b"wrong")
+
+            def update(self, size: int) -> None: ...
+
+            def end(self) -> None: ...
+
+        second = fetch("org/name", hub=hub_name, endpoints=hub.url, progress_callbacks=[Changing])
+    assert tree(second.path) == files
 
 
 FULL_DISK = """

@@ -5,9 +5,12 @@ fetch("org/model", allow_patterns="*.onnx")
 2 Settings          arguments > MIRRORHUB_* > the SDKs' variables > config file > defaults   config
 3 Chain             the endpoints for this request, in order                                 endpoints, chain
 4 Manifest          every file's path, size and digest, and who vouched for it               resolver, hubs
-5 Plan              what must be fetched: the manifest less what the store holds             plan, stores
+5 Plan              what must be fetched: the manifest less what the store holds             planning, stores
 6 TransferReport*   one per file: from where, how long, how many tries                       transfer, intake
-7 Snapshot          published                                                                snapshot, stores
+7 Snapshot          published                                                                publication, stores
+
+All of it is told in about fifteen lines                                                     snapshot
+4 and 6 walk the chain: retry and fallback live there and nowhere else                       walk, race, verdicts
 """
 
 from __future__ import annotations

@@ -42,10 +42,10 @@ VAD_FILES = ("am.mvn", "config.yaml", "configuration.json", "model.pt")
 _PREFIXES: dict[str, HubName] = {
     "ms://": "modelscope",
     "hf://": "huggingface",
-    # As messages and reports write it: what is printed can be typed.
     "modelscope:": "modelscope",
     "huggingface:": "huggingface",
 }
+"""How a repository's hub is written; the longer ones stand in messages and reports."""
 _TYPES: dict[str, RepoType] = {"models/": "model", "datasets/": "dataset", "spaces/": "space"}
 _ID_PART = re.compile(r"\w[\w.+-]{0,95}")
 
@@ -146,7 +146,7 @@ class Call:
 
     async def resolve(self, client: Client) -> Manifest:
         """Answer on the loop what the repository holds, and fetch nothing."""
-        from mirrorhub.snapshot import look_up
+        from mirrorhub.lookup import look_up
 
         return await look_up(self.request, self.settings, client)
 
@@ -472,6 +472,22 @@ def forget(*endpoints: str, settings: Settings | None = None) -> bool:
 
     named = [named_endpoint(address) for address in endpoints]
     return Health((settings or Settings.load()).state_dir).forget(named or None)
+
+
+def is_remembered(endpoint: str, settings: Settings | None = None) -> bool:
+    """Whether anything is remembered of an endpoint.
+
+    Args:
+        endpoint: Its address.
+        settings: Instead of the environment and the config file.
+
+    Raises:
+        ConfigError: The address, or a setting, cannot be used.
+    """
+    from mirrorhub.endpoints import named_endpoint
+    from mirrorhub.health import Health
+
+    return Health((settings or Settings.load()).state_dir).knows(named_endpoint(endpoint))
 
 
 def is_pinned(repo_id: str, hub: str = "auto") -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mirrorhub.chain import Hopeless
 from mirrorhub.errors import (
     AccessDeniedError,
     IntegrityError,
@@ -13,7 +12,7 @@ from mirrorhub.errors import (
     RevisionNotFoundError,
     TransferError,
 )
-from mirrorhub.faults import Failure, Fault, WrongDigest
+from mirrorhub.faults import Failure, Fault, Hopeless, WrongDigest
 from mirrorhub.models import Attempt, Endpoint, FileEntry, Manifest, Repo
 
 ADVICE: dict[Fault, str] = {

@@ -121,6 +121,10 @@ class NotCachedError(MirrorHubError, FileNotFoundError):
 class StoreError(MirrorHubError, OSError):
     """The disk refuses: full, read-only, or a path that must not be written."""
 
+    def __str__(self) -> str:
+        # The number is for programs, in `errno`.
+        return self.strerror or super().__str__()
+
 
 class LockTimeoutError(MirrorHubError, TimeoutError):
     """Another process holds the repository and did not let go in time."""

@@ -1,12 +1,18 @@
-"""What can go wrong at one endpoint, by name, before the chain decides what it means."""
+"""What can go wrong at one endpoint, by name, before a verdict says what it means; and when all have failed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
+
+from mirrorhub.models import Endpoint
+
+UNREADABLE = ValueError | LookupError | TypeError | AttributeError | OverflowError | RecursionError
+"""What reading a hostile answer ends in where no rule foresaw it."""
 
 
 class Fault(Enum):
-    """A kind of failure. The chain's table says for each whether to try again and whether to go on."""
+    """A kind of failure. One table (`verdicts`) says for each whether to try again and whether to go on."""
 
     CONNECT_TIMEOUT = "no connection in time"
     READ_TIMEOUT = "no byte in time"
@@ -63,3 +69,15 @@ class WrongDigest(Failure):
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(Fault.WRONG_DIGEST, f"gave bytes whose digest is {actual}, not {expected}")
         self.actual = actual
+
+
+class Hopeless(Exception):  # noqa: N818 - the caller knows what was walked for, and names the error
+    """No endpoint gave what a walk asked for.
+
+    Attributes:
+        failures: The failures of this walk, in order of time.
+    """
+
+    def __init__(self, failures: Sequence[tuple[Endpoint, Failure]]) -> None:
+        super().__init__()
+        self.failures = tuple(failures)

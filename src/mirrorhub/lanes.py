@@ -12,7 +12,8 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mirrorhub.chain import Beat, Chain
+from mirrorhub.beat import Beat
+from mirrorhub.chain import Chain
 from mirrorhub.contacts import Contacts
 from mirrorhub.health import Health
 from mirrorhub.health.findings import tell
@@ -209,12 +210,22 @@ class Lanes:
             lane.contact.client.connect_early(replace(ask, credentials={}, connected=seen.connected))
 
     def _reached(self, endpoint: Endpoint, connect_s: float) -> None:
-        """A connection stands: open more early, if it is the first and the endpoint is far."""
+        """A connection stands."""
         contact = self.contacts.contact(endpoint)
         contact.took(connect_s)
-        self._spread_out(contact, connect_s)
+        self._spread_early(contact, connect_s)
 
-    def _spread_out(self, contact: Contact, connect_s: float) -> None:
+    def _late(self, contact: Contact) -> None:
+        """The first connection is still on its way: the endpoint is far, or cannot be reached, which nobody knows yet.
+
+        So it is not noted as what connecting took.
+        """
+        if not contact.stands:
+            contact.connect_s = max(contact.connect_s, FAR_S)
+            self._spread_early(contact, FAR_S)
+
+    def _spread_early(self, contact: Contact, connect_s: float) -> None:
+        """Open more connections early, if the endpoint is far."""
         endpoint = contact.endpoint
         # The first connection is the endpoint's own. Of a later one, maybe a data host's, it is not known whose.
         early = not contact.stands
@@ -224,12 +235,6 @@ class Lanes:
                 self._connect(self._lanes[endpoint][1:], contact.origin)
         elif self.count(endpoint) == 1 and "pull" in endpoint.can:
             self.widen(endpoint, lanes_for(contact.connect_s, self._expected), _takes(contact.connect_s), early=early)
-
-    def _late(self, contact: Contact) -> None:
-        if not contact.stands:
-            # It takes so long or longer: nothing that was measured, and maybe nobody is there.
-            contact.connect_s = max(contact.connect_s, FAR_S)
-            self._spread_out(contact, FAR_S)
 
     def _recall(self, contact: Contact) -> None:
         contact.reached = self._reached

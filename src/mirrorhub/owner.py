@@ -72,16 +72,26 @@ def _own_start(pid: int) -> str:
 
 def is_alive(owner: str, path: Path) -> bool:
     """Whether the owner of something may still write to it."""
+    if _is_elsewhere(owner):
+        return _quiet_for(path) < QUIET_S
+    return is_known_alive(owner)
+
+
+def is_known_alive(owner: str) -> bool:
+    """Whether the owner lives in this boot and container; of others it is not known."""
     host, _, rest = owner.partition("-")
     process, _, token = rest.partition("-")
-    if not token:
+    if not token or host != _host():
         return False
-    if host != _host():
-        return _quiet_for(path) < QUIET_S
     pid, _, start = process.partition("x")
     if pid == str(os.getpid()):
         return token.startswith(_TOKEN)
     return pid.isdecimal() and _process_lives(int(pid), start)
+
+
+def _is_elsewhere(owner: str) -> bool:
+    host, _, rest = owner.partition("-")
+    return bool(rest.partition("-")[2]) and host != _host()
 
 
 def _process_lives(pid: int, start: str) -> bool:

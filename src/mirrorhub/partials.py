@@ -1,184 +1,29 @@
 """Files on their way: partials that outlive their process, and checked ones that wait to be published.
 
-    .mirrorhub/partial/{digest}.{host}-{pid}-{token}/data      bytes so far, each at its place
-                                                    /journal   a line per write: start, end, endpoint
-    .mirrorhub/ready/{digest}                                  whole and checked
+    .mirrorhub/partial/{digest}.{host}-{pid}-{token}/   a `partial`: bytes so far, and a journal of them
+    .mirrorhub/ready/{digest}                           whole and checked
 
 A partial is claimed by renaming its folder to a name of one's own, so it never has two writers; one whose owner is
 dead is adopted the same way, out of another repository's folder, too: the digest says that it is the same file. A file
 gets its place in `ready` by a rename, after its writer is closed.
-
-Of a large file a journal's line is written only once its bytes are synced: it is true after a power loss, too. Small
-ones are not worth a sync each; whoever finds one after an unclean end hashes it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import shutil
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from io import RawIOBase
 from pathlib import Path
 
-from mirrorhub.digest import BLOCK, Hasher, file_matches
+from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry
 from mirrorhub.owner import is_alive, is_regular, own_name
-from mirrorhub.spans import Run, front, gaps, with_run
+from mirrorhub.partial import Partial, data_size
+from mirrorhub.rawfile import SYNCED, allocated, copy_whole, new_file
 
-SYNCED = 1 << 20
-"""Bytes from which on a file is synced before anything is said of it."""
-JOURNAL_SYNC_S = 2.0
-"""How old the journal's lines may be when the power fails: the bytes of younger ones are fetched again."""
 _UNKNOWN = "unknown-"
 """How the names of contents begin that no digest is known of."""
-
-
-@dataclass(slots=True)
-class Partial:
-    """Some bytes of one file, each at its place, and who gave which. Only its owner touches it.
-
-    It may be written to in one thread and confirmed in another.
-
-    Attributes:
-        folder: Where it lies, under a name that is the owner's.
-        synced: Bytes are synced before the journal names them.
-        runs: Which bytes are there, in order, and who gave them.
-    """
-
-    folder: Path
-    synced: bool = False
-    runs: list[Run] = field(default_factory=list)
-    _data: RawIOBase | None = None
-    _journal: RawIOBase | None = None
-    _unconfirmed: list[Run] = field(default_factory=list)
-    _journal_synced_at: float | None = None
-    _files: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def held(self) -> int:
-        """How many bytes are there."""
-        return sum(run.end - run.start for run in self.runs)
-
-    @property
-    def front(self) -> int:
-        """How many bytes are there without a gap, from the file's start on."""
-        return front(self.runs)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its files are open."""
-        return self._data is not None
-
-    @property
-    def unconfirmed(self) -> bool:
-        """Whether bytes were written that the journal does not name yet."""
-        return bool(self._unconfirmed)
-
-    def write(self, start: int, data: bytes, giver: str) -> Run:
-        """Write bytes to their place; the journal's line comes after them, and after `confirm` where that is needed.
-
-        What is returned is not yet among `runs`, so that this may be called in a thread.
-
-        Raises:
-            OSError: The disk refuses.
-        """
-        if self._data is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._data = _opened(self.folder / "data")
-            self._journal = _opened(self.folder / "journal", os.O_APPEND)
-        self._data.seek(start)
-        _write_all(self._data, data)
-        run = Run(start, start + len(data), giver)
-        self._unconfirmed.append(run)
-        if not self.synced:
-            self._note_down(1)
-        return run
-
-    def confirm(self) -> None:
-        """Sync what was written so far, then name it in the journal. Bytes may be written meanwhile.
-
-        Raises:
-            OSError: The disk refuses: what was written may not be there.
-        """
-        with self._files:
-            if self._data is None or self._journal is None or not (count := len(self._unconfirmed)):
-                return
-            if self.synced:
-                _sync(self._data)
-            self._note_down(count)
-            if self.synced:
-                self._sync_journal(self._journal)
-
-    def _note_down(self, count: int) -> None:
-        """Name the first of what is unconfirmed in the journal."""
-        assert self._journal is not None
-        lines = "".join(json.dumps(run) + "\n" for run in self._unconfirmed[:count])
-        _write_all(self._journal, lines.encode())
-        del self._unconfirmed[:count]
-
-    def _sync_journal(self, journal: RawIOBase) -> None:
-        now = time.monotonic()
-        if self._journal_synced_at is None:
-            # The names, too: a file that is synced in a folder that is not may be gone.
-            _sync_folder(self.folder)
-            _sync_folder(self.folder.parent)
-        if self._journal_synced_at is None or now - self._journal_synced_at > JOURNAL_SYNC_S:
-            _sync(journal)
-            self._journal_synced_at = now
-
-    def note(self, run: Run) -> None:
-        """Count bytes that were written."""
-        with_run(self.runs, run)
-
-    def hash_into(self, hasher: Hasher, start: int, end: int) -> None:
-        """Feed what lies between two offsets to a digest."""
-        with (self.folder / "data").open("rb") as file:
-            file.seek(start)
-            left = end - start
-            while left and (block := file.read(min(BLOCK, left))):
-                hasher.update(block)
-                left -= len(block)
-
-    def restart(self) -> None:
-        """Forget all bytes."""
-        self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.runs.clear()
-
-    def set_aside(self) -> Path:
-        """Keep the bytes for comparison under another name, and start over; return where they are."""
-        self.close()
-        aside = self.folder.with_name(self.folder.name + ".aside")
-        (self.folder / "data").replace(aside)
-        self.restart()
-        return aside
-
-    def move_to(self, place: Path) -> None:
-        """Close the file and rename it to its place; bytes beyond those that were counted are not part of it.
-
-        Raises:
-            OSError: The disk refuses.
-        """
-        self.confirm()
-        self.close()
-        os.truncate(self.folder / "data", self.front)
-        (self.folder / "data").replace(place)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def close(self) -> None:
-        """Close the writers; the bytes stay, and those that were not confirmed are nobody's."""
-        with self._files:
-            for file in (self._data, self._journal):
-                if file is not None:
-                    file.close()
-            self._data = self._journal = self._journal_synced_at = None
-            self._unconfirmed.clear()
 
 
 class PartialPool:
@@ -215,6 +60,14 @@ class PartialPool:
         """Whether an earlier call may have left something of a file."""
         return self._left is None or _key(entry) in self._left
 
+    def left_of(self, entries: Iterable[FileEntry]) -> int:
+        """Return how many bytes of these files need no room any more: they will be taken up where they lie."""
+        total = 0
+        for key in {_key(entry) for entry in entries if self.has_left(entry)}:
+            held = [allocated(path / "data" if path.is_dir() else path) for path in (self._left or {}).get(key, ())]
+            total += max(held, default=0)
+        return total
+
     def ready_path(self, entry: FileEntry) -> Path:
         """Return where a checked file waits."""
         place = self._ready / _key(entry)
@@ -246,7 +99,7 @@ class PartialPool:
                 temporary = self._ready / f"{_key(entry)}.{secrets.token_hex(8)}"
                 try:
                     with suppress(FileNotFoundError):
-                        shutil.copyfile(source, temporary)
+                        copy_whole(source, temporary)
                         if file_matches(temporary, entry):
                             temporary.replace(self.ready_path(entry))
                             return True
@@ -260,18 +113,21 @@ class PartialPool:
         return Partial(self._partial / f"{_key(entry)}.{own_name()}", synced)
 
     def claim(self, entry: FileEntry) -> Partial:
-        """Adopt the largest partial of this content whose owner is gone, or begin a new one."""
+        """Adopt the largest partial of this content whose owner is gone, or begin a new one.
+
+        Raises:
+            OSError: The disk refuses.
+        """
         partial = self.fresh(entry)
         if entry.digest is None or entry.size is None:
             return partial
-        for orphan in sorted(self._orphans(_key(entry)), key=_data_size, reverse=True):
+        for orphan in sorted(self._orphans(_key(entry)), key=data_size, reverse=True):
             with suppress(OSError):
                 orphan.replace(partial.folder)
-                partial.runs = _journalled(partial.folder, entry.size)
-                if not partial.runs:
-                    # Nothing in it is believed: a folder that is never written to again would stay for ever.
-                    partial.restart()
                 break
+        else:
+            return partial
+        partial.take_up(entry.size)
         return partial
 
     def put(self, entry: FileEntry, partial: Partial) -> Path:
@@ -296,10 +152,10 @@ class PartialPool:
         # Under a name that nobody else has: another process may bring the same content to the same place.
         temporary = f"{place}.{secrets.token_hex(8)}"
         try:
-            file = _new_file(temporary)
+            file = new_file(temporary)
         except FileNotFoundError:
             self._ready.mkdir(exist_ok=True)
-            file = _new_file(temporary)
+            file = new_file(temporary)
         try:
             # Buffered: a raw write may end early on a full disk, and say so only by its count.
             with os.fdopen(file, "wb") as opened:
@@ -316,16 +172,17 @@ class PartialPool:
         Raises:
             OSError: The disk refuses.
         """
+        key = partial.folder.name.partition(".")[0]
         try:
             partial.confirm()
         finally:
+            # On a full disk, too: under its owner's name nobody could take it up while that one lives.
             partial.close()
-        key = partial.folder.name.partition(".")[0]
-        if key.startswith(_UNKNOWN):
-            partial.restart()  # nobody could tell whether it is what they want
-        elif partial.runs:
-            with suppress(OSError):
-                partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
+            if key.startswith(_UNKNOWN):
+                partial.restart()  # nobody could tell whether it is what they want
+            elif partial.runs:
+                with suppress(OSError):
+                    partial.folder.replace(partial.folder.with_name(f"{key}.free-{secrets.token_hex(4)}"))
 
     def forget_unknown(self) -> None:
         """Remove files without a digest that will not be published: no later call could tell what they are."""
@@ -359,75 +216,9 @@ def _key(entry: FileEntry) -> str:
     return f"{entry.digest.algorithm}-{entry.digest.value}"
 
 
-def _data_size(folder: Path) -> int:
-    with suppress(OSError):
-        return (folder / "data").stat().st_size
-    return 0
-
-
 def _left_in(own: Path) -> Iterator[Path]:
     """Yield what lies in a repository's folder of partials, and among its ready files."""
     for folder in (own / "partial", own / "ready"):
         with suppress(OSError):
             if not own.is_symlink() and not folder.is_symlink():
                 yield from folder.iterdir()
-
-
-def _journalled(folder: Path, limit: int) -> list[Run]:
-    """Read an adopted partial's journal: bytes that it does not name were never confirmed."""
-    runs: list[Run] = []
-    with suppress(OSError, UnicodeDecodeError):
-        have = min(_data_size(folder), limit)
-        for line in (folder / "journal").read_text(encoding="utf-8").splitlines():
-            run = _run(line)
-            if run is None or not 0 <= run.start < run.end <= have:
-                break
-            # What another line has named already stays with whom that names.
-            for start, end in list(gaps(runs, run.start, run.end)):
-                with_run(runs, Run(start, end, run.giver))
-    return runs
-
-
-def _run(line: str) -> Run | None:
-    """Read a line of a journal; None where it is damaged."""
-    try:
-        start, end, giver = json.loads(line)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return Run(start, end, giver) if (type(start), type(end), type(giver)) == (int, int, str) else None
-
-
-def _new_file(name: str) -> int:
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-
-
-def _write_all(file: RawIOBase, data: bytes) -> None:
-    """Write all of it: a full disk takes a part first, and says so only by its count.
-
-    Nothing is buffered, so that a file whose disk is full can be closed.
-    """
-    left = memoryview(data)
-    while left:
-        left = left[file.write(left) :]
-
-
-def _sync(file: RawIOBase) -> None:
-    # Not on every system; where it is not, the file's times are synced, too.
-    getattr(os, "fdatasync", os.fsync)(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync the names in a folder; some systems cannot, and some keep them in order by themselves."""
-    if os.name == "nt":
-        return
-    with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
-
-
-def _opened(path: Path, *flags: int) -> RawIOBase:
-    number = os.open(path, sum(flags, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)), 0o666)
-    return os.fdopen(number, "r+b", buffering=0)

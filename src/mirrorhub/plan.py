@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,13 @@ class Plan:
     Attributes:
         wanted: All files that the call asked for.
         fetch: Those that must be fetched; of several files with one digest, the first.
-        held: The paths of those that are there.
+        held: Path -> stamp of those that are there, taken before they were looked at.
         spare: Path -> where the content lies under another name, checked.
     """
 
     wanted: tuple[FileEntry, ...]
     fetch: tuple[FileEntry, ...]
-    held: frozenset[str]
+    held: Mapping[str, tuple[int, int]]
     spare: Mapping[str, Path]
 
     @property
@@ -32,7 +32,9 @@ class Plan:
         return total_size(self.fetch)
 
 
-def make_plan(wanted: Iterable[FileEntry], held: Set[str], spare: Mapping[str, Path] | None = None) -> Plan:
+def make_plan(
+    wanted: Iterable[FileEntry], held: Mapping[str, tuple[int, int]], spare: Mapping[str, Path] | None = None
+) -> Plan:
     """Plan a call: everything wanted that is not held under this or another name, each content once."""
     spare = spare or {}
     chosen = tuple(wanted)
@@ -40,7 +42,7 @@ def make_plan(wanted: Iterable[FileEntry], held: Set[str], spare: Mapping[str, P
     for entry in chosen:
         if entry.path not in held and entry.path not in spare:
             fetch.setdefault(entry.digest or entry.path, entry)
-    return Plan(chosen, tuple(fetch.values()), frozenset(held), spare)
+    return Plan(chosen, tuple(fetch.values()), held, spare)
 
 
 def wanted_files(manifest: Manifest, wanted: Wanted) -> tuple[FileEntry, ...]:

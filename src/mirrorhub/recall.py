@@ -71,7 +71,7 @@ def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manif
     """
     store = store_for(request.repo, settings, request.local_dir)
     found = _pinned(request, store, manifest) if manifest else remembered(request, store)
-    found = found or (None if manifest else _unnoted(request, store))
+    found = found or (None if manifest else unnoted(request, store))
     if found is None:
         raise _not_cached(request, store)
     return found
@@ -88,6 +88,28 @@ def remembered(request: SnapshotRequest, store: Store) -> Snapshot | None:
     if len(held) < len(chosen):
         return None
     return _snapshot(folder, note.manifest, chosen)
+
+
+def unnoted(request: SnapshotRequest, store: Store, *, closed: bool = False) -> Snapshot | None:
+    """Take what an SDK has stored at its word: there is nothing to compare it to, and the snapshot says so.
+
+    Args:
+        request: What is asked for.
+        store: Where it may be.
+        closed: Only if there is a note that this user may not read.
+    """
+    found = store.found(request.revision)
+    if found is None or found[1] is not None:
+        return None
+    folder = found[0]
+    files = tuple(FileEntry(path, size) for path, size in sorted(_files_below(folder)))
+    manifest = Manifest(request.repo, request.revision or folder.name, None, files, _NOBODY)
+    if closed and not store.notes.is_closed(store.label(replace(manifest, commit=folder.name))):
+        return None
+    chosen = wanted_files(manifest, request.wanted)
+    if not chosen or len(chosen) < len(request.wanted.paths or ()):
+        return None
+    return replace(_snapshot(folder, manifest, chosen), verified=False)
 
 
 def is_believed(voucher: Voucher, trust: Trust) -> bool:
@@ -126,20 +148,6 @@ def _places(store: Store, manifest: Manifest) -> Iterator[tuple[Path, Note | Non
     for folder in store.directories():
         if folder != own:
             yield folder, None
-
-
-def _unnoted(request: SnapshotRequest, store: Store) -> Snapshot | None:
-    """Take what an SDK has stored at its word: there is nothing to compare it to, and the snapshot says so."""
-    found = store.found(request.revision)
-    if found is None or found[1] is not None:
-        return None
-    folder = found[0]
-    files = tuple(FileEntry(path, size) for path, size in sorted(_files_below(folder)))
-    manifest = Manifest(request.repo, request.revision or folder.name, None, files, _NOBODY)
-    chosen = wanted_files(manifest, request.wanted)
-    if not chosen or len(chosen) < len(request.wanted.paths or ()):
-        return None
-    return replace(_snapshot(folder, manifest, chosen), verified=False)
 
 
 def _files_below(folder: Path) -> Iterable[tuple[str, int]]:

@@ -14,13 +14,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mirrorhub.chain import Beat, Chain, Hopeless
+from mirrorhub.beat import Beat
+from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.diagnosis import resolution_error
-from mirrorhub.faults import Fault
+from mirrorhub.faults import Fault, Hopeless
 from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Trust
 from mirrorhub.recall import pinned_for
+from mirrorhub.walk import walk
 
 log = logging.getLogger(__name__)
 LISTING = "listing"
@@ -90,7 +92,7 @@ class Inquiry:
         """
         try:
             ask = self._hurried if hurried else self._manifest
-            return await self._chain.walk(LISTING, ask, _as_it_is, endpoints=endpoints, laps=laps)
+            return await walk(self._chain, LISTING, ask, _as_it_is, endpoints=endpoints, laps=laps)
         except Hopeless as hopeless:
             if laps is not None:
                 raise

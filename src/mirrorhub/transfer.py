@@ -11,21 +11,24 @@ from functools import partial as bind
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from mirrorhub.beat import Beat
 from mirrorhub.budget import Budget
-from mirrorhub.chain import Beat, Chain, Hopeless
+from mirrorhub.chain import Chain
 from mirrorhub.diagnosis import transfer_error
-from mirrorhub.faults import Failure, WrongDigest
-from mirrorhub.intake import Intake, Nothing, Piece
+from mirrorhub.faults import Failure, Hopeless, WrongDigest
+from mirrorhub.intake import Intake
 from mirrorhub.lane import Body
 from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, FileEntry, Manifest, TransferReport
 from mirrorhub.pace import Pace
 from mirrorhub.partials import PartialPool
+from mirrorhub.piece import Nothing, Piece
 from mirrorhub.plan import Plan
 from mirrorhub.progress import FileProgress, Progress
 from mirrorhub.spans import PIECE, Span
 from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.stores.disk import disk_errors
+from mirrorhub.walk import walk
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,7 +101,7 @@ class Transfer:
 
     def _left(self, plan: Plan) -> int:
         """How many bytes are still to come: of those that came in vain none counts, and of those on disk each does."""
-        return plan.size - self._brought - sum(intake.held for intake in self._intakes)
+        return plan.size - self._brought - sum(intake.pieces.held for intake in self._intakes)
 
     async def _fetch(self, entry: FileEntry, progress: FileProgress) -> Fetched:
         intake = Intake(self._chain, self._pool, entry, progress, self._write, self._sync)
@@ -121,7 +124,7 @@ class Transfer:
         """Fetch a file in pieces; whole, and from one endpoint, where it is small or its pieces did not fit."""
         wrong: list[tuple[Endpoint, Failure]] = []
         while intake.comes_in_pieces:
-            while intake.lacks_bytes:
+            while intake.pieces.lack_bytes:
                 await self._bring_pieces(entry, intake, wrong)
             try:
                 return await intake.settle()
@@ -130,7 +133,7 @@ class Transfer:
                 wrong += [(endpoint, failure) for endpoint in convicted]
             except Failure as failure:
                 log.info("%s: %s", entry.path, failure.message)
-        whole = intake.whole()
+        whole = intake.pieces.as_one()
 
         async def use(endpoint: Endpoint, body: Body) -> Path:
             await intake.take(whole, endpoint, body)
@@ -151,7 +154,7 @@ class Transfer:
     ) -> None:
         begun = 0
         await self._budget.enter(length := self._lanes.piece)
-        while (piece := intake.next_piece(length)) is not None:
+        while (piece := intake.pieces.next(length)) is not None:
             task = group.create_task(self._bring_piece(entry, intake, piece, length, wrong))
             begun += 1
             if begun >= self._lanes.blind_pieces:
@@ -177,7 +180,8 @@ class Transfer:
         wrong: Sequence[tuple[Endpoint, Failure]],
     ) -> T:
         try:
-            return await self._chain.walk(
+            return await walk(
+                self._chain,
                 entry.path,
                 ask=bind(self._ask, entry, intake, piece),
                 use=use,
@@ -192,8 +196,8 @@ class Transfer:
             raise transfer_error(self._manifest, entry, failures, self._chain.attempts) from None
 
     async def _ask(self, entry: FileEntry, intake: Intake, piece: Piece, endpoint: Endpoint, beat: Beat) -> Body:
-        span = intake.wanted(piece, endpoint)
-        if intake.is_there(piece):
+        span = intake.pieces.wanted(piece, endpoint)
+        if piece.is_there:
             beat.answer()
             return Nothing(Span(piece.at, piece.at))
         lane = self._lanes.lightest(endpoint)

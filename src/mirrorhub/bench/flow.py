@@ -16,8 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mirrorhub.bench.rates import Arrivals
-from mirrorhub.chain import UNREADABLE
-from mirrorhub.faults import Failure, Fault
+from mirrorhub.faults import UNREADABLE, Failure, Fault
 from mirrorhub.lane import Body
 from mirrorhub.models import FileEntry
 from mirrorhub.spans import Span

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mirrorhub.beat import Beat
 from mirrorhub.bench.comparison import Round, Trouble
 from mirrorhub.bench.flow import (
     MIN_RATIO,
@@ -19,9 +20,8 @@ from mirrorhub.bench.flow import (
     pieces_of,
     whole_pieces,
 )
-from mirrorhub.chain import UNREADABLE, Beat
 from mirrorhub.contacts import Contacts
-from mirrorhub.faults import Failure, Fault
+from mirrorhub.faults import UNREADABLE, Failure, Fault
 from mirrorhub.http.client import Stream
 from mirrorhub.http.timing import Timing
 from mirrorhub.lane import Body, Contact, Lane

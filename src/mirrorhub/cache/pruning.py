@@ -161,7 +161,7 @@ def _remove(removal: Removal) -> str | None:
         _drop_leftovers(home, removal.older_than_s)
     if removal.aside or whole:
         _drop_aside(home, removal.older_than_s)
-    trash.empty(home, own=True)
+    trash.empty(home, own=True, blobs=repo.repo.hub == "huggingface" and not repo.users)
     if whole:
         _remove_shell(home)
     return None

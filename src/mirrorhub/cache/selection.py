@@ -9,8 +9,8 @@ from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot, stored_folder,
 from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
 
-_LONG = {"modelscope:": "ms://", "huggingface:": "hf://"}
-"""How messages and reports begin a repository's name, and how the cache's commands do."""
+_SHORT = {"modelscope": "ms", "huggingface": "hf"}
+"""What the command line calls a hub, by the name that stands in messages and reports."""
 Selected = tuple[StoredRepo, tuple[StoredSnapshot, ...]]
 
 
@@ -41,10 +41,9 @@ def _folder(name: str) -> Selected | None:
 
 def _in_cache(name: str, repos: Sequence[StoredRepo]) -> Selected:
     address, mark, revision = name.partition("@")
-    for long, short in _LONG.items():
-        address = f"{short}{address.removeprefix(long)}" if address.startswith(long) else address
+    long, _, rest = address.partition(":")
     if "://" not in address:
-        address = f"ms://{address}"
+        address = f"{_SHORT[long]}://{rest}" if long in _SHORT else f"ms://{address}"
     for repo in repos:
         if repo.address == address:
             snapshots = tuple(one for one in repo.snapshots if not mark or _is_called(one, revision))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mirrorhub.cli.source import given
+from mirrorhub.http.redact import redact
 
 if TYPE_CHECKING:
     from mirrorhub.bench.outlook import Outlook
@@ -17,11 +19,33 @@ if TYPE_CHECKING:
 SHOW = "show"
 
 
+class Unnamed(click.Context):
+    """The context of a command that is run without its name, and shows itself so."""
+
+    @property
+    def command_path(self) -> str:
+        """The name of the group."""
+        return self.parent.command_path if self.parent else super().command_path
+
+
+class Show(click.Command):
+    """What a group shows where no command is given."""
+
+    context_class = Unnamed
+
+
 class Shown(click.Group):
     """A group that shows where no command is given, so that MODEL can follow at once."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `show` in front of what is no command."""
+        """Put `show` in front of what is no command.
+
+        Raises:
+            UsageError: It is nearly one.
+        """
+        if args and "/" not in args[0] and args[0] not in self.commands:
+            for name in difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.8):
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {name!r}?")
         return super().parse_args(ctx, args if args and args[0] in self.commands else [SHOW, *args])
 
 
@@ -30,7 +54,7 @@ def endpoints() -> None:
     """Show the endpoints that a download would ask, in order."""
 
 
-@endpoints.command(SHOW, epilog="`mirrorhub endpoints reset [ENDPOINT]...` forgets what is remembered.")
+@endpoints.command(SHOW, cls=Show, epilog="`mirrorhub endpoints reset [ENDPOINT]...` forgets what is remembered.")
 @click.argument("model", required=False)
 @click.option("--revision", help="Branch, tag or commit; matters only to --probe.")
 @click.option(
@@ -65,13 +89,19 @@ def show(model: str | None, probe: bool, as_json: bool, **options: Any) -> int:
 @click.argument("addresses", metavar="[ENDPOINT]...", nargs=-1)
 def reset(addresses: tuple[str, ...]) -> int:
     """Forget what is remembered of each ENDPOINT and of the hosts it redirects to; without any, everything."""
-    from mirrorhub.api import forget
+    from mirrorhub.api import forget, is_remembered
 
-    if forget(*addresses):
-        click.echo(f"Forgotten: {', '.join(addresses) or 'everything'}.")
-        return 0
-    click.echo("Nothing was forgotten: the state directory that `mirrorhub config` names cannot be written.", err=True)
-    return 1
+    known = [address for address in addresses if is_remembered(address)]
+    if not forget(*addresses):
+        click.echo(
+            "Nothing was forgotten: the state directory that `mirrorhub config` names cannot be written.", err=True
+        )
+        return 1
+    if known or not addresses:
+        click.echo(f"Forgotten: {', '.join(map(redact, known)) or 'everything'}.")
+    if unknown := [address for address in addresses if address not in known]:
+        click.echo(f"Nothing was known of {', '.join(map(redact, unknown))}.")
+    return 0
 
 
 def record_of(one: Outlook) -> dict[str, object]:

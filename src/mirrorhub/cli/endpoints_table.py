@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mirrorhub.cli.table import Column, print_table
 from mirrorhub.faults import Fault
 
 if TYPE_CHECKING:
@@ -15,37 +17,39 @@ if TYPE_CHECKING:
     from mirrorhub.bench.outlook import Outlook
     from mirrorhub.health.memory import Memory
 
-COLUMNS = ("bytes", "listing", "endpoint", "can", "connect\nms", "first byte\nms", "Mbit/s", "failed", "wrong", "heard")
-TEXTS = frozenset({"endpoint", "can"})
-UNLIMITED = 100_000
-"""Characters of a line that nobody looks at in a terminal."""
+COLUMNS = (
+    Column("bytes"),
+    Column("listing", spare=1),
+    Column("endpoint", is_text=True),
+    Column("can", is_text=True, spare=7),
+    Column("connect\nms", spare=5),
+    Column("first byte\nms", spare=8),
+    Column("Mbit/s", spare=4),
+    Column("failed", spare=2),
+    Column("wrong", spare=6),
+    Column("heard", spare=3),
+)
 FAINT = 0.05
 """What weighs less is not shown."""
+NOBODY = "None could be reached lately, and all are asked as if nothing were known: is there a network?"
 STEPS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def print_outlook(repo: str, found: Sequence[Outlook], console: Console | None = None) -> None:
     """Print what to expect: to a terminal in its width, to a file or a pipe in lines that are never folded."""
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = console or Console()
-    if not console.is_terminal:
-        console.width = UNLIMITED
-    table = Table(title=Text(f"{repo}: who is asked, in this order"), box=box.SIMPLE, title_justify="left")
-    for heading in COLUMNS:
-        is_text = heading in TEXTS
-        table.add_column(heading, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text)
     now = time.time()
-    for one in found:
-        table.add_row(*map(Text, cells_of(one, now)))
-    console.print(table)
-    for one in found:
-        for line in details_of(one, now):
-            # As text, not as markup: some of it comes from the other end.
-            console.print(Text(f"  {one.endpoint}: {line}"), soft_wrap=True)
+    title = f"{repo}: who is asked, in this order"
+    print_table(COLUMNS, [cells_of(one, now) for one in found], title=title, console=console)
+    lines = [f"{_name(one)}: {line}" for one in found for line in details_of(one, now)]
+    if any(one.place.excused for one in found):
+        lines.insert(0, NOBODY)
+    for line in lines:
+        # As text, not as markup: some of it comes from the other end.
+        console.print(Text(f"  {line}"), soft_wrap=True)
 
 
 def cells_of(one: Outlook, now: float) -> list[str]:
@@ -56,7 +60,7 @@ def cells_of(one: Outlook, now: float) -> list[str]:
     return [
         _number(one.pulls),
         _number(one.asks),
-        str(one.endpoint),
+        _name(one),
         ", ".join(can),
         _milliseconds(memory.connect.mean),
         _milliseconds(memory.first_byte.mean),
@@ -70,7 +74,8 @@ def cells_of(one: Outlook, now: float) -> list[str]:
 def details_of(one: Outlook, now: float) -> list[str]:
     """Return what else there is to say: why it is where it is, what went wrong, its data hosts, what a probe found."""
     place = one.place
-    lines = [place.why] if place.why else []
+    # Of what is so of everybody one line tells for all.
+    lines = [place.why] if place.why and not (place.excused and place.memory.is_gone) else []
     if faults := _faults(place.memory):
         lines.append(f"lately {faults}")
     for origin, memory in place.hosts:
@@ -94,6 +99,11 @@ def _faults(memory: Memory) -> str:
     return ", ".join(f"{words} ({_count(count)})" for words, count in sorted(shown.items(), key=lambda item: -item[1]))
 
 
+def _name(one: Outlook) -> str:
+    """Name an endpoint as it can be typed."""
+    return str(one.endpoint).removeprefix("https://")
+
+
 def _number(number: int | None) -> str:
     return "" if number is None else str(number)
 
@@ -103,4 +113,5 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _count(count: float) -> str:
-    return f"{count:.1f}".removesuffix(".0") if count >= FAINT else ""
+    """Write a count that has faded: a part of a failure would look like a mistake."""
+    return f"{math.ceil(count)}" if count >= FAINT else ""

@@ -10,7 +10,6 @@ from mirrorhub.cli.why_sheets import bare, from_words, seconds_of, size_of
 from mirrorhub.cli.why_words import Words
 from mirrorhub.report import PUBLISHED, STALE, Report, Wait
 
-
 TITLES = {PUBLISHED: "How it came", STALE: "Why the old one was taken"}
 OTHERWISE = "Why it did not come"
 VOUCHERS = {"lock": "lock file"}

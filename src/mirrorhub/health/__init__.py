@@ -50,6 +50,10 @@ class Health:
         """Return what is remembered of a data host."""
         return self._recall(_of_host(origin))
 
+    def knows(self, endpoint: Endpoint) -> bool:
+        """Whether anything is remembered of an endpoint."""
+        return _of_endpoint(endpoint) in self._known
+
     def learn(self, endpoint: Endpoint, memory: Memory) -> None:
         """Add what was seen of an endpoint now."""
         self._learn(_of_endpoint(endpoint), memory)
@@ -86,9 +90,7 @@ class Health:
         def forgotten(book: Book) -> Book:
             return {} if names is None else {key: memory for key, memory in book.items() if key not in names}
 
-        until = time.monotonic() + FORGET_S
-        while not (done := self._ledger.change(forgotten)) and time.monotonic() < until:
-            time.sleep(0.02)
+        done = self._ledger.change(forgotten, within_s=FORGET_S)
         self._known = forgotten(self._known)
         return done
 

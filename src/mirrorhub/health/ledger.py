@@ -19,6 +19,7 @@ import re
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -61,15 +62,22 @@ class Ledger:
         except OSError as error:
             self._refused(error)
 
-    def change(self, work: Callable[[Book], Book | None]) -> bool:
-        """Change the memories alone, now; False where somebody else is at it, the disk refuses, or `work` will not.
+    def change(self, work: Callable[[Book], Book | None], *, within_s: float = 0.0) -> bool:
+        """Change the memories alone; False where somebody else is at it, the disk refuses, or `work` will not.
 
         Args:
             work: Takes all memories; returns them changed, or None to leave them.
+            within_s: How long to wait for somebody else.
         """
+        until = time.monotonic() + within_s
         try:
-            with self._lock() as held:
-                return held and self._write_anew(work)
+            while True:
+                with self._lock() as held:
+                    if held:
+                        return self._write_anew(work)
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(0.02)
         except OSError as error:
             self._refused(error)
         return False

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from mirrorhub.faults import Fault
 from mirrorhub.health import Health
 from mirrorhub.health.memory import Memory
 from mirrorhub.models import Endpoint
@@ -48,9 +49,12 @@ WORDS = {
     Grade.FAILING: "it did not do well last time",
     Grade.CRAWLED: "it crawled lately, and was left for another one",
     Grade.INSTALLER: "",
-    Grade.GONE: "it was silent or refused",
     Grade.LIED: "it gave wrong bytes lately",
 }
+
+
+UNREACHED = (Fault.CONNECT_TIMEOUT, Fault.REFUSED, Fault.DNS)
+"""Of those that are dead: there was not even a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,13 @@ class Place:
     def why(self) -> str:
         """Why it is asked where it is, in words; nothing where it has its place."""
         if self.excused and self.memory.is_gone:
-            return "it was silent or refused like all others, and is asked as if nothing were known"
-        if self.grade is Grade.GONE and not self.is_gone:
-            return f"{self.gone_hosts[0]}, which it redirects to, was silent or refused"
-        return WORDS[self.grade]
+            return f"it {_how_gone(self.memory)}, like all others, and is asked as if nothing were known"
+        if self.grade is not Grade.GONE:
+            return WORDS[self.grade]
+        if self.is_gone:
+            return f"it {_how_gone(self.memory)}"
+        origin = self.gone_hosts[0]
+        return f"{origin}, which it redirects to, {_how_gone(dict(self.hosts)[origin])}"
 
     @property
     def _all(self) -> list[Memory]:
@@ -139,6 +146,11 @@ def places(endpoints: Sequence[Endpoint], health: Health, *, default: bool) -> t
 def order_to_pull(found: Sequence[Place]) -> list[Endpoint]:
     """Return who is asked for bytes, in order."""
     return [place.endpoint for place in sorted(found, key=lambda place: place.grade)]
+
+
+def _how_gone(memory: Memory) -> str:
+    unreached = any(fault.name in memory.faults for fault in UNREACHED)
+    return "could not be reached" if unreached else "gave no answer"
 
 
 def _place(endpoint: Endpoint, health: Health, *, movable: bool) -> Place:

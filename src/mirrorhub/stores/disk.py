@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mirrorhub.errors import MirrorHubError, StoreError
+from mirrorhub.paths import OWN_FOLDER
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; make room, or choose another cache directory",
@@ -19,8 +20,12 @@ _ADVICE = {
     errno.EACCES: "permission denied; choose a cache directory that this user may write",
     errno.EPERM: "permission denied; choose a cache directory that this user may write",
     errno.ENOTDIR: "a file is in the way of a directory",
+    errno.EEXIST: "a file is in the way of a directory",
     errno.ENAMETOOLONG: "the name is longer than this file system allows",
 }
+
+
+_NO_FOLDER = "no directory can be made there; choose another cache directory"
 
 
 @contextmanager
@@ -35,9 +40,11 @@ def disk_errors(place: Path) -> Iterator[None]:
     except (MirrorHubError, TimeoutError):
         raise
     except OSError as error:
-        where = error.filename or place
-        advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
-        raise StoreError(error.errno, f"{where}: {advice}") from error
+        raise StoreError(error.errno, f"{error.filename or place}: {_advice(error)}") from error
+
+
+def _advice(error: OSError) -> str:
+    return _ADVICE.get(error.errno or 0, error.strerror or str(error))
 
 
 def check_writable(folder: Path) -> None:
@@ -49,7 +56,17 @@ def check_writable(folder: Path) -> None:
     with disk_errors(folder):
         if folder.is_symlink():
             raise StoreError(errno.ELOOP, f"{folder}: a symbolic link stands where our own folder belongs; remove it")
+    try:
         _try_out(folder)
+    except OSError as error:
+        advice = _NO_FOLDER if error.errno == errno.ENOENT else _advice(error)
+        raise StoreError(error.errno, f"{_refuser(folder)}: {advice}") from error
+
+
+def _refuser(folder: Path) -> Path:
+    """Return what refuses, by a name that a user knows: the nearest thing there; of our own folder, whose it is."""
+    place = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
+    return place.parent if place.name == OWN_FOLDER and place.is_dir() else place
 
 
 def _try_out(folder: Path) -> None:

@@ -16,6 +16,8 @@ _CURRENT = "current"
 class FolderStore:
     """One repository at one revision: the last one that was asked for."""
 
+    keeps_blobs = False
+
     def __init__(self, repo: Repo, folder: Path) -> None:
         self._repo = repo
         self.home = folder

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -21,7 +20,9 @@ from pathlib import Path, PurePosixPath
 from mirrorhub.config import Settings
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.ours import refuse_link
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.rawfile import copy_whole
 from mirrorhub.stores.disk import write_whole
 from mirrorhub.stores.notes import Note, NoteBook
 from mirrorhub.stores.publish import Publication, Vanished, publish
@@ -31,6 +32,8 @@ _HEX = frozenset("0123456789abcdef")
 
 class HuggingFaceStore:
     """The snapshots of one Hugging Face repository."""
+
+    keeps_blobs = True
 
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self.home = settings.huggingface_cache / f"{repo.type}s--{repo.id.replace('/', '--')}"
@@ -74,7 +77,7 @@ class HuggingFaceStore:
         if place.parent != self.home / "blobs":
             return place
         copy = self.home / OWN_FOLDER / "ready" / place.name
-        shutil.copy2(place, copy)
+        copy_whole(place, copy)
         return copy
 
     def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
@@ -114,6 +117,7 @@ class HuggingFaceStore:
     def _to_blobs(self, manifest: Manifest, places: Mapping[str, Path]) -> dict[str, Path]:
         """Move files to their blobs; a blob is written once, by rename."""
         folder = self.home / "blobs"
+        refuse_link(folder)
         folder.mkdir(parents=True, exist_ok=True)
         blobs: dict[str, Path] = {}
         digests = {entry.path: entry.digest for entry in manifest.files}

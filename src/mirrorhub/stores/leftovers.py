@@ -54,7 +54,14 @@ def leftovers(home: Path) -> list[Leftover]:
     return sorted(found, key=lambda one: one.written_s, reverse=True)
 
 
-def tidy(home: Path, keep: Iterable[Path] = (), limits: Limits = KEPT, now_s: float | None = None) -> None:
+def tidy(
+    home: Path,
+    keep: Iterable[Path] = (),
+    limits: Limits = KEPT,
+    now_s: float | None = None,
+    *,
+    blobs: bool = False,
+) -> None:
     """Remove what is old, or too much. The caller holds the repository.
 
     Args:
@@ -62,6 +69,7 @@ def tidy(home: Path, keep: Iterable[Path] = (), limits: Limits = KEPT, now_s: fl
         keep: Where content that the present call wants would be ready; whatever is of the same content stays.
         limits: What is kept.
         now_s: The time that ages are counted from.
+        blobs: Its snapshots are links to blobs.
     """
     now_s = time.time() if now_s is None else now_s
     wanted = {place.name for place in keep}
@@ -73,7 +81,7 @@ def tidy(home: Path, keep: Iterable[Path] = (), limits: Limits = KEPT, now_s: fl
         if total > limits.size or now_s - one.written_s > limits.age_s:
             total -= one.size
             drop(home, one)
-    trash.empty(home, own=True)
+    trash.empty(home, own=True, blobs=blobs)
     aside.trim(home, now_s=now_s)
 
 

@@ -8,19 +8,22 @@ Source: modelscope_hub 0.5.1, `_download.py`. Older versions' directories are re
 
 from __future__ import annotations
 
-import shutil
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mirrorhub.config import Settings
 from mirrorhub.digest import file_matches
 from mirrorhub.models import PINNED, FileEntry, Manifest, Repo
+from mirrorhub.rawfile import copy_whole
 from mirrorhub.stores.notes import Note, NoteBook, left_over
 from mirrorhub.stores.publish import Publication, publish
 
 
 class ModelScopeStore:
     """The snapshots of one ModelScope repository."""
+
+    keeps_blobs = False
 
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self._repo = repo
@@ -64,7 +67,10 @@ class ModelScopeStore:
         for folder in self.directories() if entry.digest else ():
             source = folder / entry.path
             if source.is_file() and file_matches(source, entry):
-                shutil.copyfile(source, ready)
+                # Where locks do nothing another process may be about to publish what lies there.
+                temporary = ready.with_name(f"{ready.name}.{secrets.token_hex(8)}")
+                copy_whole(source, temporary)
+                temporary.replace(ready)
                 return ready
         return None
 

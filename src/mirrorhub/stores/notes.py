@@ -75,6 +75,16 @@ class NoteBook:
             return None
         return replace(note, name=revision, mark=mark, seen=self._seen.read(revision, mark))
 
+    def is_closed(self, revision: str) -> bool:
+        """Whether there is a note on a revision, and this user may not read it: somebody else has filled the cache."""
+        try:
+            self.path(revision).open("rb").close()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def held(
         self, folder: Path, entries: Iterable[FileEntry], note: Note | None, *, verify: bool = False
     ) -> dict[str, Stamp]:
@@ -123,6 +133,13 @@ class NoteBook:
         except OSError:
             return []
         return [unquote(file.stem) for file in files if file.suffix == ".json" and not file.name.startswith(".")]
+
+    def mark(self, revision: str) -> str:
+        """Return what names the present state of a note; nothing where there is none."""
+        try:
+            return mark_of(self.path(revision).lstat())
+        except OSError:
+            return ""
 
     def path(self, revision: str) -> Path:
         """Return where the note on a revision is kept."""

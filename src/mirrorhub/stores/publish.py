@@ -21,8 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.errors import StoreError
-from mirrorhub.owner import is_alive, own_name, read_regular
+from mirrorhub.ours import refuse_link
+from mirrorhub.owner import is_known_alive, own_name, read_regular
 from mirrorhub.paths import OWN_FOLDER, path_problem
+from mirrorhub.rawfile import copy_whole
 from mirrorhub.stores.notes import Note, NoteBook, decode_note, encode_note, write_whole
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ class Publication:
         deletes: Paths below it that go.
         note: What will be known of the directory then.
         name: Under which name the note is kept.
+        before: Which state of that note this is to follow; nothing where there was none.
     """
 
     target: Path
@@ -48,6 +51,7 @@ class Publication:
     deletes: tuple[str, ...]
     note: Note
     name: str
+    before: str = ""
 
 
 class Vanished(Exception):  # noqa: N818 - nothing is wrong: it is to be looked again what is missing
@@ -68,7 +72,8 @@ def publish(home: Path, publication: Publication) -> None:
     """
     # What is replaced is not left over.
     gone = set(publication.deletes) - set(publication.places)
-    publication = replace(publication, deletes=tuple(sorted(gone)))
+    before = NoteBook(home).mark(publication.name)
+    publication = replace(publication, deletes=tuple(sorted(gone)), before=before)
     own, owner = home / OWN_FOLDER, own_name()
     write_whole(_journal(own, owner), _encoded(publication), private=True)
     try:
@@ -104,16 +109,18 @@ def _leave(own: Path, owner: str) -> None:
 def finish_interrupted(home: Path) -> None:
     """Finish what ended processes had begun to publish.
 
-    What cannot be read or finished is dropped: notes and digests find out what is missing, and it is fetched again.
+    Whoever calls this holds the repository: of a process that cannot be asked it is taken that it has ended, since it
+    held it, too. What cannot be read or finished is dropped, and so is what another call has published over since:
+    notes and digests find out what is missing, and it is fetched again.
     """
     own = home / OWN_FOLDER
     for path in sorted(own.glob(f"{_JOURNAL}*.json")):
         owner = path.stem.removeprefix(_JOURNAL)
-        if is_alive(owner, path):
+        if is_known_alive(owner):
             continue
         try:
             publication = _decoded(home, read_regular(path))
-            if publication is not None:
+            if publication is not None and publication.before == NoteBook(home).mark(publication.name):
                 _finish(home, publication, own / f"{_STAGING}{owner}")
         except (Vanished, OSError) as error:
             log.info("%s: what another call had begun to publish is dropped: %s", home, error)
@@ -136,6 +143,7 @@ def _encoded(publication: Publication) -> bytes:
         "deletes": publication.deletes,
         "note": encode_note(publication.note),
         "name": publication.name,
+        "before": publication.before,
     }
     return json.dumps(journal).encode()
 
@@ -155,6 +163,7 @@ def _decoded(home: Path, data: bytes) -> Publication | None:
             deletes=tuple(str(name) for name in journal["deletes"]),
             note=decode_note(journal["note"]),
             name=str(journal["name"]),
+            before=str(journal["before"]),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
@@ -173,8 +182,8 @@ def _exists(path: Path) -> bool:
 
 def _carry_out(home: Path, publication: Publication, staging: Path) -> None:
     target, places, gone = publication.target, publication.places, set(publication.deletes)
-    _refuse_link(target)
-    _refuse_link(target.parent)
+    refuse_link(target)
+    refuse_link(target.parent)
     if target.exists():
         # A file that becomes a folder, or the reverse, has to make room first; all else goes last.
         for path in gone.intersection(_in_the_way(gone, places)):
@@ -232,14 +241,8 @@ def _make_parents(folder: Path, path: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for parent in reversed(PurePosixPath(path).parents[:-1]):
         place = folder / parent
-        _refuse_link(place)
+        refuse_link(place)
         place.mkdir(exist_ok=True)
-
-
-def _refuse_link(place: Path) -> None:
-    if place.is_symlink():
-        message = f"{place}: a symbolic link stands where a folder of the repository belongs; remove it"
-        raise StoreError(errno.ELOOP, message)
 
 
 def _copy(source: Path, goal: Path) -> None:
@@ -247,7 +250,7 @@ def _copy(source: Path, goal: Path) -> None:
     temporary = source.with_name(f"{source.name}.{secrets.token_hex(8)}")
     try:
         # With its times: the note knows the file by them.
-        shutil.copy2(source, temporary)
+        copy_whole(source, temporary)
         temporary.replace(goal)
     except BaseException:
         temporary.unlink(missing_ok=True)

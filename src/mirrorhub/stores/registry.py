@@ -22,10 +22,12 @@ class Store(Protocol):
     Attributes:
         home: The repository's own folder.
         notes: What is known of the snapshots in it.
+        keeps_blobs: Its snapshots are links to blobs, which they share.
     """
 
     home: Path
     notes: NoteBook
+    keeps_blobs: bool
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot, there or not."""

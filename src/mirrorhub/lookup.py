@@ -1,0 +1,44 @@
+"""What a repository holds, and whether that has changed while its files came. Nothing is fetched here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mirrorhub.asking import asking
+from mirrorhub.config import Settings
+from mirrorhub.errors import ResolutionError, TransferError
+from mirrorhub.faults import Fault
+from mirrorhub.http.client import Client
+from mirrorhub.models import PINNED, Manifest, SnapshotRequest
+from mirrorhub.resolver import resolve
+
+_OTHERWISE_LISTED = frozenset(
+    fault.name for fault in (Fault.NO_FILE, Fault.SHORT_BODY, Fault.LONG_BODY, Fault.RANGE, Fault.WRONG_DIGEST)
+)
+"""What is said of a file that is not as it was listed."""
+LOOK_AGAIN_S = 10.0
+"""What a call that has failed spends on finding out whether it need not have."""
+
+
+async def look_up(request: SnapshotRequest, settings: Settings, client: Client) -> Manifest:
+    """Find out what a repository holds; fetch nothing.
+
+    Raises:
+        MirrorHubError: Nobody could say.
+    """
+    async with asking(request, settings, client) as call, call.watch.part("resolve", ResolutionError):
+        return await resolve(request, settings, call.chain, call.lanes)
+
+
+async def has_moved(
+    request: SnapshotRequest, settings: Settings, client: Client, manifest: Manifest, error: TransferError
+) -> bool:
+    """Whether something else is listed by now for a file that no endpoint gave as it was listed."""
+    fixed = manifest.revision == PINNED or manifest.revision == manifest.commit
+    if fixed or error.file is None or not any(one.fault in _OTHERWISE_LISTED for one in error.attempts):
+        return False
+    brief = replace(settings, timeout_s=min(settings.timeout_s or LOOK_AGAIN_S, LOOK_AGAIN_S))
+    try:
+        return (await look_up(request, brief, client)).entry(error.file) != manifest.entry(error.file)
+    except ResolutionError:
+        return False

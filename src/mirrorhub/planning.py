@@ -1,0 +1,83 @@
+"""What is missing: a manifest compared with what a store holds, after what an ended process had begun was finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from mirrorhub.errors import StoreError
+from mirrorhub.models import FileEntry, Manifest, SnapshotRequest
+from mirrorhub.partials import PartialPool
+from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.plan import Plan, make_plan
+from mirrorhub.recall import chosen_files
+from mirrorhub.stores.disk import check_writable, disk_errors
+from mirrorhub.stores.healing import set_damaged_aside
+from mirrorhub.stores.leftovers import tidy
+from mirrorhub.stores.notes import Note, held_files
+from mirrorhub.stores.publish import finish_interrupted
+from mirrorhub.stores.registry import Store
+from mirrorhub.stores.seen import Stamp
+
+
+async def complete(request: SnapshotRequest, store: Store, manifest: Manifest) -> Plan | None:
+    """Return a plan if it has nothing to fetch: then nothing is locked and nothing published.
+
+    Where no note says so and nothing can be written, the files are hashed: a cache that somebody else has filled may be
+    read by everybody, the notes in it by nobody else.
+
+    Raises:
+        ResolutionError: A file was asked for by name and the repository does not have it.
+        StoreError: Something is missing, and nothing can be written.
+    """
+    if request.force_download:
+        return None
+    note = store.note(manifest)
+    if note is not None and note.manifest.files == manifest.files and store.names(manifest):
+        return await _whole(request, store, manifest, note, store.notes.held)
+    try:
+        check_writable(store.home / OWN_FOLDER)
+    except StoreError:
+        if plan := await _whole(request, store, manifest, note, held_files):
+            return plan
+        raise
+    return None
+
+
+async def _whole(
+    request: SnapshotRequest, store: Store, manifest: Manifest, note: Note | None, look: Callable[..., dict[str, Stamp]]
+) -> Plan | None:
+    chosen = chosen_files(manifest, request)
+    held = await asyncio.to_thread(look, store.place(manifest), chosen, note, verify=request.verify)
+    plan = make_plan(chosen, held)
+    return None if plan.fetch else plan
+
+
+async def plan_for(request: SnapshotRequest, store: Store, manifest: Manifest, pool: PartialPool) -> Plan:
+    """Compare the manifest with the disk, after finishing what an ended process had begun.
+
+    Raises:
+        ResolutionError: A file was asked for by name and the repository does not have it.
+        StoreError: The disk refuses.
+    """
+    chosen = chosen_files(manifest, request)
+    with disk_errors(store.home):
+        await asyncio.to_thread(finish_interrupted, store.home)
+        await asyncio.to_thread(tidy, store.home, keep=map(pool.ready_path, chosen), blobs=store.keeps_blobs)
+        await asyncio.to_thread(pool.prepare)
+    if request.force_download:
+        return make_plan(chosen, {})
+    folder, note = store.place(manifest), store.note(manifest)
+    with disk_errors(store.home):
+        held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
+        missing = [entry for entry in chosen if entry.path not in held]
+        await asyncio.to_thread(set_damaged_aside, store.home, store.suspects(manifest, missing), note)
+        spare = await asyncio.to_thread(_spare, store, pool, missing)
+    return make_plan(chosen, held, spare)
+
+
+def _spare(store: Store, pool: PartialPool, missing: Iterable[FileEntry]) -> dict[str, Path]:
+    """Find missing content that lies there under another name."""
+    places = ((entry.path, store.spare(entry, pool.ready_path(entry))) for entry in missing)
+    return {path: place for path, place in places if place is not None}

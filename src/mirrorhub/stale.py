@@ -1,0 +1,56 @@
+"""Where nobody can be asked, or nobody gives what is new, what is on disk is used, and says that it may be old."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from mirrorhub.asking import Asking
+from mirrorhub.errors import (
+    AccessDeniedError,
+    ChainError,
+    IntegrityError,
+    RepoNotFoundError,
+    ResolutionError,
+    RevisionNotFoundError,
+)
+from mirrorhub.models import Snapshot, SnapshotRequest, Trust
+from mirrorhub.recall import is_believed, remembered, unnoted
+from mirrorhub.stores.registry import Store
+
+log = logging.getLogger(__name__)
+_TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
+
+
+def what_is_there(call: Asking, store: Store, error: ChainError) -> Snapshot:
+    """Nobody could be asked, or nobody could give what is new: return what is complete on disk, and say so.
+
+    Raises:
+        ChainError: Nothing is, or the caller will not have it, or somebody did answer: with a no, or wrong bytes.
+    """
+    request = call.request
+    answered = isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError | IntegrityError)
+    wanted = request.allow_stale and not request.force_download and not answered
+    found = _found(request, store, call.settings.trust) if wanted else None
+    if found is None:
+        raise error
+    call.account.stale(error)
+    unsure = "" if found.verified else ", and could not be verified"
+    log.warning("%s: %s; using what is in %s, which may be old%s", request.repo, _lack(error), found.path, unsure)
+    return replace(found, stale=True, attempts=error.attempts)
+
+
+def _found(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot | None:
+    """Find what is complete; what somebody else has brought, and noted for himself only, is taken at its word."""
+    try:
+        found = remembered(request, store)
+    except ResolutionError:
+        return None  # what is there is of a commit that has no such file
+    if found is not None:
+        return found if found.files and is_believed(found.vouched_by, trust) else None
+    return unnoted(request, store, closed=True) if trust in _TAKEN_AT_ITS_WORD else None
+
+
+def _lack(error: ChainError) -> str:
+    asked = isinstance(error, ResolutionError)
+    return "no endpoint could be asked" if asked else "what is new could not be brought"
