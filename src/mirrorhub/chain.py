@@ -64,6 +64,7 @@ class Chain:
     def heard(self, endpoint: Endpoint, count: int) -> None:
         """An answer has begun at this endpoint, or so many bytes of one have come."""
         standing = self._standing[endpoint]
+        standing.answers = True
         self._heard_at = standing.heard_at = self.clock()
         standing.received += count
         self.welcome(endpoint)
@@ -125,8 +126,9 @@ class Chain:
         return endpoint if endpoint is not None and self.gives(endpoint) else None
 
     def gives(self, endpoint: Endpoint) -> int:
-        """Return how many bodies an endpoint is asked for or giving."""
-        return len(self._standing[endpoint].bodies)
+        """Return how many bodies an endpoint that has answered before is asked for or giving."""
+        standing = self._standing[endpoint]
+        return len(standing.bodies) if standing.answers else 0
 
     def slow(self, endpoint: Endpoint) -> None:
         """Ask an endpoint only where no other gives what is wanted."""
@@ -164,6 +166,7 @@ class Chain:
     def answered(self, endpoint: Endpoint, beat: Beat) -> None:
         """An endpoint has begun to answer: it is not silent."""
         standing = self._standing[endpoint]
+        standing.answers = True
         standing.connect_s = max(standing.connect_s, beat.connect_s)
         standing.demoted = False
 

@@ -40,7 +40,7 @@ async def _ask(errand: Errand[Answer, Result], endpoint: Endpoint, beat: Beat) -
     """Ask for an answer, unless told to go on elsewhere."""
     chain = errand.chain
     try:
-        async with chain.standing(endpoint).leavable():
+        async with chain.standing(endpoint).leavable(beat):
             return await errand.ask(endpoint, beat)
     finally:
         chain.logbook.asked(str(endpoint), beat.started_at, beat.connected_at)

@@ -18,6 +18,7 @@ class Standing:
 
     Attributes:
         connect_s: How long connecting took.
+        answers: It has begun to answer something: before that it may be silent, and is not slow.
         heard_at: When a byte last came.
         received: Bytes of files that have come.
         demoted: It is asked after the others.
@@ -29,6 +30,7 @@ class Standing:
     """
 
     connect_s: float = 0.0
+    answers: bool = False
     heard_at: float = float("-inf")
     received: int = 0
     demoted: bool = False
@@ -56,8 +58,8 @@ class Standing:
         return max(connected_at, self.heard_at) + answer_s - now
 
     @asynccontextmanager
-    async def leavable(self) -> AsyncIterator[asyncio.Timeout]:
-        """Wait for the endpoint until `move` says to go on elsewhere.
+    async def leavable(self, beat: Beat | None = None) -> AsyncIterator[asyncio.Timeout]:
+        """Wait for the endpoint until `move` says to go on elsewhere; `beat` is that of a request without an answer.
 
         Raises:
             Failure: It was said.
@@ -72,4 +74,6 @@ class Standing:
         except TimeoutError:
             if not body.expired():
                 raise
+            if beat is not None and beat.connected_at is None and not self.answers:
+                raise Failure(Fault.READ_TIMEOUT, "silent, and left for another endpoint") from None
             raise Failure(Fault.CRAWLING, "was too slow, and left for another endpoint") from None

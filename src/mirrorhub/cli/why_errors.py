@@ -13,7 +13,8 @@ ADVICE_IN_CHINESE: dict[Fault, str] = {
     Fault.PROXY: "代理拒绝：请检查 HTTPS_PROXY 和 NO_PROXY。",
     Fault.NOT_A_HUB: "应答的不是模型站：请检查端点的地址和路径，以及网络是否要求先登录。",
     Fault.BUSY: "端点要求暂时不要再问：请稍后再试，或在 MIRRORHUB_ENDPOINTS 中指定别的端点。",
-    Fault.DENIED: "无权访问：请提供令牌（MODELSCOPE_API_TOKEN、HF_TOKEN 或 token=），并到模型页面查看是否需要接受条款。",
+    Fault.DENIED: "无权访问：请提供令牌（MODELSCOPE_API_TOKEN、HF_TOKEN 或 token=），"
+    "并到模型页面查看是否需要接受条款。",
     Fault.INSTALLER: "软件包索引也没有帮上忙：请检查这里的 `pip download` 是否可用。",
 }
 _SENTENCES = {
