@@ -26,6 +26,7 @@ class Standing:
         bodies: What it is asked for and giving now, and how to make each go on elsewhere.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
+        kept_waiting: It is written down that the call ended while it said nothing.
         unwanted_until: It is not tried before, only because another one is slow.
     """
 
@@ -37,6 +38,7 @@ class Standing:
     slow: bool = False
     bodies: dict[asyncio.Timeout, Callable[[], None]] = field(default_factory=dict)
     out: bool = False
+    kept_waiting: bool = False
     parked_until: float = float("-inf")
     unwanted_until: float = float("-inf")
 
