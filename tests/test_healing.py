@@ -398,7 +398,7 @@ def test_a_cache_that_somebody_else_has_filled(layout: Layout, foreign: Snapshot
 def test_a_foreign_cache_that_lacks_something(layout: Layout, foreign: Snapshot, harm: Callable[[Path], None]) -> None:
     """Where a file is not as listed, nothing is asked for that could not be written: the disk is named."""
     harm(foreign.path / LARGE)
-    with FakeHub([layout.repo]) as hub, pytest.raises(StoreError, match="writable"):
+    with FakeHub([layout.repo]) as hub, pytest.raises(StoreError, match="directory"):
         layout.fetch(hub.url)
     assert not hub.log.requests(kind="body")
 
