@@ -833,6 +833,41 @@ def test_bodies_that_go_on_elsewhere() -> None:
     virtually(story)
 
 
+def test_silent_is_not_slow() -> None:
+    """An endpoint whose connection never stood is nobody's measure, and is left for being silent: it did not crawl."""
+
+    async def story() -> None:
+        world = World({"a": [SILENT], "b": [Says(connect_s=0.1)]})
+        a, b = world.endpoints.values()
+        asked = asyncio.create_task(world.walk("model.bin"))
+        await asyncio.sleep(0.2)
+        assert (world.chain.gives(a), world.chain.busiest()) == (0, None)
+        world.chain.move(a, None, "does not give more")
+        assert await asked == "ok from b"
+        assert [(attempt.endpoint[-1], attempt.fault) for attempt in world.chain.attempts] == [
+            ("a", "READ_TIMEOUT"),
+            ("b", None),
+        ]
+        assert world.chain.preferred("pull") == [b]
+
+    virtually(story)
+
+
+def test_a_name_that_is_not_found_late() -> None:
+    """An endpoint that fails late, before it is connected to, is left for what it failed of, and asked no more."""
+
+    async def story() -> None:
+        world = World({"a": [Says(Failure(Fault.DNS), connect_s=0.4)], "b": [Says()]})
+        asked = asyncio.create_task(world.walk("model.bin"))
+        await asyncio.sleep(0.3)
+        assert world.chain.busiest() is None
+        assert await asked == "ok from b"
+        assert [attempt.fault for attempt in world.chain.attempts] == ["DNS", None]
+        assert world.chain.is_out(world.endpoints["a"])
+
+    virtually(story)
+
+
 # How long the slow one needs still, what the other one does, who gives the result, when, and who has failed.
 OVERTAKING = {
     "at once": (9.0, [Says()], "b", 0.1, {"a": "CRAWLING"}),

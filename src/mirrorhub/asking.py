@@ -59,7 +59,7 @@ async def asking(request: SnapshotRequest, settings: Settings, client: Client) -
     see_who_lives_again(found, settings, client, health, chain.welcome)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
-    watch = Stopwatch(settings.timeout_s, chain.attempts)
+    watch = Stopwatch(settings.timeout_s, chain.attempts, chain.came)
     account = Account(request, settings, chain, lanes, watch)
     try:
         lanes.begin()

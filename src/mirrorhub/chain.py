@@ -64,6 +64,7 @@ class Chain:
     def heard(self, endpoint: Endpoint, count: int) -> None:
         """An answer has begun at this endpoint, or so many bytes of one have come."""
         standing = self._standing[endpoint]
+        standing.answers = True
         self._heard_at = standing.heard_at = self.clock()
         standing.received += count
         self.welcome(endpoint)
@@ -114,6 +115,10 @@ class Chain:
         """Return how many bytes each endpoint has given."""
         return [(endpoint, standing.received) for endpoint, standing in self._standing.items()]
 
+    def came(self) -> int:
+        """Return how many bytes have come, from anybody."""
+        return sum(standing.received for standing in self._standing.values())
+
     def next_after(self, endpoint: Endpoint) -> Endpoint | None:
         """Return who would be asked for bytes if this endpoint were not there; None where nobody would."""
         others = (one for one in self._usable("pull") if one != endpoint and self._is_wanted(one))
@@ -125,8 +130,9 @@ class Chain:
         return endpoint if endpoint is not None and self.gives(endpoint) else None
 
     def gives(self, endpoint: Endpoint) -> int:
-        """Return how many bodies an endpoint is asked for or giving."""
-        return len(self._standing[endpoint].bodies)
+        """Return how many bodies an endpoint that has answered before is asked for or giving."""
+        standing = self._standing[endpoint]
+        return len(standing.bodies) if standing.answers else 0
 
     def slow(self, endpoint: Endpoint) -> None:
         """Ask an endpoint only where no other gives what is wanted."""
@@ -164,6 +170,7 @@ class Chain:
     def answered(self, endpoint: Endpoint, beat: Beat) -> None:
         """An endpoint has begun to answer: it is not silent."""
         standing = self._standing[endpoint]
+        standing.answers = True
         standing.connect_s = max(standing.connect_s, beat.connect_s)
         standing.demoted = False
 
@@ -173,6 +180,15 @@ class Chain:
         if not self._standing[endpoint].demoted:
             log.info("%s is silent; another endpoint is started beside it", endpoint)
             self._standing[endpoint].demoted = True
+
+    def kept_waiting(self, endpoint: Endpoint, subject: str, beat: Beat) -> None:
+        """The call is over while it waits for an endpoint; told once of each that has said nothing for long."""
+        standing = self._standing[endpoint]
+        silent_s = self.clock() - max(beat.started_at, standing.heard_at)
+        if silent_s >= self.patience.answer_s and not standing.kept_waiting:
+            standing.kept_waiting = True
+            outcome = f"had been silent for {silent_s:.1f} s"
+            self.record(endpoint, subject, outcome, Fault.READ_TIMEOUT, self.clock() - silent_s)
 
     def record(self, endpoint: Endpoint, subject: str, outcome: str, fault: Fault | None, started: float) -> None:
         """Write down that something was tried at an endpoint, and how it ended."""

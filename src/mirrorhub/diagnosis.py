@@ -15,20 +15,23 @@ from mirrorhub.errors import (
 from mirrorhub.faults import Failure, Fault, Hopeless, WrongDigest
 from mirrorhub.models import Attempt, Endpoint, FileEntry, Manifest, Repo
 
-_ADVICE: dict[Fault, str] = {
-    Fault.DNS: "No name could be looked up: is there a network, and does it need a proxy (HTTPS_PROXY)?",
-    Fault.CERTIFICATE: "A certificate was not accepted: install ca-certificates, or name your network's own "
+ADVICE: dict[Fault, str] = {
+    Fault.DNS: "the name could not be looked up: is there a network, and does it need a proxy (HTTPS_PROXY)?",
+    Fault.CERTIFICATE: "a certificate was not accepted: install ca-certificates, or name your network's own "
     "authority in SSL_CERT_FILE.",
-    Fault.PROXY: "The proxy refused: check HTTPS_PROXY and NO_PROXY.",
-    Fault.NOT_A_HUB: "Something answered that is not a hub: check the endpoint's address and its path, and whether "
+    Fault.PROXY: "the proxy refused: check HTTPS_PROXY and NO_PROXY.",
+    Fault.NOT_A_HUB: "what answered is not a hub: check the endpoint's address and its path, and whether "
     "the network asks for a login first.",
-    Fault.BUSY: "The endpoint asks to be left alone for a while: try again later, or name another one in "
+    Fault.BUSY: "the endpoint asks to be left alone for a while: try again later, or name another one in "
     "MIRRORHUB_ENDPOINTS.",
-    Fault.DENIED: "Access was denied: give a token (MODELSCOPE_API_TOKEN, HF_TOKEN or token=), and see on the hub's "
+    Fault.DENIED: "access was denied: give a token (MODELSCOPE_API_TOKEN, HF_TOKEN or token=), and see on the hub's "
     "page whether terms must be accepted.",
-    Fault.INSTALLER: "The package index did not help either: see that `pip download` works here.",
+    Fault.INSTALLER: "the package index did not help either: see that `pip download` works here.",
 }
-_OTHERWISE = "Check the network, or name endpoints that work from here in MIRRORHUB_ENDPOINTS."
+"""What to do about a failure; said of everybody, or behind the names of those that it happened to."""
+OTHERWISE = "Check the network, or name endpoints that work from here in MIRRORHUB_ENDPOINTS."
+NAMED = 2
+"""Endpoints that are named before a piece of advice; of more it is said how many."""
 # Of many failures the one that says most about what to do comes first.
 _RANK = (
     Fault.DENIED,
@@ -58,10 +61,10 @@ def resolution_error(
             message = f"There is no repository {repo}, or it is private. Check the id and the hub, or give a token."
             return RepoNotFoundError(message, attempts)
         case Fault.NO_REVISION:
-            named = f"revision {revision!r}" if revision else "default branch"
-            return RevisionNotFoundError(f"{repo} has no {named}. Check branches and tags.", attempts)
+            which = f"revision {revision!r}" if revision else "default branch"
+            return RevisionNotFoundError(f"{repo} has no {which}. Check branches and tags.", attempts)
         case Fault.DENIED:
-            return AccessDeniedError(f"{where}: {_ADVICE[Fault.DENIED]}", attempts)
+            return AccessDeniedError(f"{where}: {ADVICE[Fault.DENIED]}", attempts)
     return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)
 
 
@@ -86,7 +89,7 @@ def transfer_error(
         )
     failure = _most_telling(hopeless)
     if failure is not None and failure.fault is Fault.DENIED:
-        return AccessDeniedError(f"{where}: {_ADVICE[Fault.DENIED]}", told)
+        return AccessDeniedError(f"{where}: {ADVICE[Fault.DENIED]}", told)
     return TransferError(
         f"{where} could not be fetched. {_advice(hopeless)} What has come stays on disk; the next call goes on there.",
         told,
@@ -110,5 +113,15 @@ def _advice(hopeless: Hopeless) -> str:
     ranked = sorted(hopeless.failures, key=_rank)
     if ranked and ranked[0][1].fault is Fault.BAD_LISTING:
         return f"A listing was not accepted: it {ranked[0][1].message}. Name an endpoint that can be trusted."
-    advice = dict.fromkeys(_ADVICE[failure.fault] for _, failure in ranked if failure.fault in _ADVICE)
-    return " ".join(list(advice)[:2]) or _OTHERWISE
+    faults = dict.fromkeys(failure.fault for _, failure in ranked if failure.fault in ADVICE)
+    return " ".join(_advice_on(fault, hopeless) for fault in list(faults)[:2]) or OTHERWISE
+
+
+def _advice_on(fault: Fault, hopeless: Hopeless) -> str:
+    """Say what to do about a fault, and at whom it happened where that was not everybody."""
+    asked = dict.fromkeys(str(endpoint) for endpoint, _ in hopeless.failures)
+    met = list(dict.fromkeys(str(endpoint) for endpoint, failure in hopeless.failures if failure.fault is fault))
+    if len(met) == len(asked) or fault is Fault.INSTALLER:
+        return f"{ADVICE[fault][0].upper()}{ADVICE[fault][1:]}"
+    more = f" and {len(met) - NAMED} more" if len(met) > NAMED else ""
+    return f"{', '.join(met[:NAMED])}{more}: {ADVICE[fault]}"

@@ -36,6 +36,7 @@ class Errand(Generic[Answer, Result]):
         told: Success is written down, too.
         given_up: Endpoints that are not asked again for this.
         failures: What went wrong so far.
+        asked: Who was asked and has not failed; of these the last signs of life.
         overtaker: Who has answered while another one was giving, too slowly, and its answer.
         vain: Laps in vain since something came.
         fruitless: Those of them that asked everybody: nobody was left in peace that will be asked again soon enough.
@@ -52,6 +53,7 @@ class Errand(Generic[Answer, Result]):
     told: bool
     given_up: set[Endpoint] = field(default_factory=set)
     failures: list[tuple[Endpoint, Failure]] = field(default_factory=list)
+    asked: dict[Endpoint, Beat] = field(default_factory=dict)
     overtaker: tuple[Endpoint, Answer] | None = None
     vain: int = 0
     fruitless: int = 0
@@ -81,6 +83,7 @@ class Errand(Generic[Answer, Result]):
         """
         self.chain.record(endpoint, self.subject, failure.message, failure.fault, started)
         self.failures.append((endpoint, failure))
+        self.asked.pop(endpoint, None)
         standing = self.chain.standing(endpoint)
         if failure.retry_after_s is not None:
             standing.parked_until = self.chain.clock() + failure.retry_after_s
@@ -96,6 +99,11 @@ class Errand(Generic[Answer, Result]):
                 raise Hopeless(self.failures)
             case Verdict.AGAIN:
                 pass
+
+    def called_off(self) -> None:
+        """The call is over while this was still asked for: say who had kept it waiting."""
+        for endpoint, beat in self.asked.items():
+            self.chain.kept_waiting(endpoint, self.subject, beat)
 
     async def discard_overtaker(self) -> None:
         """Let go of an answer that nobody takes in any more."""

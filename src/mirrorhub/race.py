@@ -39,8 +39,9 @@ async def _ask_alone(errand: Errand[Answer, Result], waiting: list[Endpoint]) ->
 async def _ask(errand: Errand[Answer, Result], endpoint: Endpoint, beat: Beat) -> Answer:
     """Ask for an answer, unless told to go on elsewhere."""
     chain = errand.chain
+    errand.asked[endpoint] = beat
     try:
-        async with chain.standing(endpoint).leavable():
+        async with chain.standing(endpoint).leavable(beat):
             return await errand.ask(endpoint, beat)
     finally:
         chain.logbook.asked(str(endpoint), beat.started_at, beat.connected_at)
@@ -74,7 +75,7 @@ class Race(Generic[Answer, Result]):
             try:
                 if self._runners:
                     # To its end, though the call be over meanwhile: what they bring all the same is let go of.
-                    await uninterrupted(self._dismiss())
+                    await uninterrupted(self._dismiss(won=first is not None))
             except BaseException:
                 if first is not None:
                     await uninterrupted(self._errand.discard(first[1]))
@@ -120,11 +121,13 @@ class Race(Generic[Answer, Result]):
             self._errand.failed(endpoint, failure, beat.started_at)
         return None
 
-    async def _dismiss(self) -> None:
+    async def _dismiss(self, *, won: bool) -> None:
         """Cancel who is not needed any more, and let go of what they bring all the same."""
         for task, (endpoint, beat) in self._runners.items():
             task.cancel()
-            if self._patience_left(endpoint, beat) <= 0:
+            if won:
+                self._errand.asked.pop(endpoint, None)
+            if won and self._patience_left(endpoint, beat) <= 0:
                 why = "silent, another one was faster"
                 self._chain.record(endpoint, self._errand.subject, why, Fault.READ_TIMEOUT, beat.started_at)
         for late in await asyncio.gather(*self._runners, return_exceptions=True):

@@ -18,6 +18,7 @@ class Standing:
 
     Attributes:
         connect_s: How long connecting took.
+        answers: It has begun to answer something: before that it may be silent, and is not slow.
         heard_at: When a byte last came.
         received: Bytes of files that have come.
         demoted: It is asked after the others.
@@ -25,16 +26,19 @@ class Standing:
         bodies: What it is asked for and giving now, and how to make each go on elsewhere.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
+        kept_waiting: It is written down that the call ended while it said nothing.
         unwanted_until: It is not tried before, only because another one is slow.
     """
 
     connect_s: float = 0.0
+    answers: bool = False
     heard_at: float = float("-inf")
     received: int = 0
     demoted: bool = False
     slow: bool = False
     bodies: dict[asyncio.Timeout, Callable[[], None]] = field(default_factory=dict)
     out: bool = False
+    kept_waiting: bool = False
     parked_until: float = float("-inf")
     unwanted_until: float = float("-inf")
 
@@ -56,8 +60,8 @@ class Standing:
         return max(connected_at, self.heard_at) + answer_s - now
 
     @asynccontextmanager
-    async def leavable(self) -> AsyncIterator[asyncio.Timeout]:
-        """Wait for the endpoint until `move` says to go on elsewhere.
+    async def leavable(self, beat: Beat | None = None) -> AsyncIterator[asyncio.Timeout]:
+        """Wait for the endpoint until `move` says to go on elsewhere; `beat` is that of a request without an answer.
 
         Raises:
             Failure: It was said.
@@ -72,4 +76,6 @@ class Standing:
         except TimeoutError:
             if not body.expired():
                 raise
+            if beat is not None and beat.connected_at is None and not self.answers:
+                raise Failure(Fault.READ_TIMEOUT, "silent, and left for another endpoint") from None
             raise Failure(Fault.CRAWLING, "was too slow, and left for another endpoint") from None

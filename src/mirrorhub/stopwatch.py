@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -18,12 +18,13 @@ T = TypeVar("T")
 class Stopwatch:
     """Times a call, part by part. Made on the loop, when the call begins."""
 
-    def __init__(self, allowed_s: float | None, attempts: Sequence[Attempt]) -> None:
+    def __init__(self, allowed_s: float | None, attempts: Sequence[Attempt], came: Callable[[], int]) -> None:
         """Begin to count.
 
         Args:
             allowed_s: Total seconds; None for no limit.
             attempts: What the call has tried, for the error.
+            came: Says how many bytes have come.
         """
         self._began = time.perf_counter()
         self._ended: list[Phase] = []
@@ -31,6 +32,7 @@ class Stopwatch:
         self._started = self._began
         self._allowed_s = allowed_s
         self._attempts = attempts
+        self._came = came
         self._ends_at = None if allowed_s is None else asyncio.get_running_loop().time() + allowed_s
 
     @property
@@ -69,8 +71,8 @@ class Stopwatch:
         except TimeoutError:
             if not watch.expired():
                 raise
-            message = f"{self._name}: not done within the {self._allowed_s:g} s that were allowed. "
-            message += "What has come stays on disk; the next call goes on there."
+            message = f"{self._name}: not done within the {self._allowed_s:g} s that were allowed."
+            message += " What has come stays on disk; the next call goes on there." * bool(self._came())
             raise error(message, self._attempts) from None
         finally:
             self._next("")

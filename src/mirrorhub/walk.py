@@ -7,6 +7,7 @@ table (`verdicts`). The whole chain is walked before anybody sleeps.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -45,14 +46,22 @@ async def walk(
     chosen = tuple(endpoints if endpoints is not None else chain.endpoints)
     errand = Errand(chain, subject, chosen, ask, use, discard or _nothing, gained, vouched, told)
     try:
-        return await _lap(errand)
-    except _LapOver:
-        # Most walks end with their first lap: what the others need is set up only for those that have some.
-        return await _more_laps(errand, laps or chain.patience.laps)
+        return await _laps(errand, laps or chain.patience.laps)
+    except asyncio.CancelledError:
+        errand.called_off()
+        raise
 
 
 class _LapOver(Exception):  # noqa: N818 - a signal between lap and laps
     """A lap has ended in vain."""
+
+
+async def _laps(errand: Errand[Answer, Result], laps: int) -> Result:
+    try:
+        return await _lap(errand)
+    except _LapOver:
+        # Most walks end with their first lap: what the others need is set up only for those that have some.
+        return await _more_laps(errand, laps)
 
 
 async def _lap(errand: Errand[Answer, Result]) -> Result:

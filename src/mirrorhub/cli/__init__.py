@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -39,6 +41,7 @@ from mirrorhub.errors import (
 )
 
 _CODES: dict[type[MirrorHubError], int] = {ConfigError: 2, AccessDeniedError: 3, NotCachedError: 4}
+PIPE_CLOSED = 128 + 13
 _TOLD_OF = ChainError | StoreError | LockTimeoutError
 """Errors of calls that leave a report."""
 
@@ -71,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. What has come stays on disk; the next call goes on there.", err=True)
         return 130
+    except (BrokenPipeError, SystemExit):
+        return _nobody_reads()
     except MirrorHubError as error:
         click.echo(f"mirrorhub: {error}", err=True)
         if isinstance(error, _TOLD_OF):
@@ -81,6 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"mirrorhub: {error}", err=True)
         return 2
     return code if isinstance(code, int) else 0
+
+
+def _nobody_reads() -> int:
+    """Whoever read the output has gone, `head` for one: end as programs do that the pipe's signal ends.
+
+    rich says so with SystemExit, and nothing else here raises one.
+    """
+    with suppress(OSError, ValueError):
+        # What is still waiting to be written would fail again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
 
 
 if __name__ == "__main__":

@@ -14,7 +14,11 @@ body { margin: 0 auto; padding: 32px 24px 48px; max-width: 1140px; background: v
   font: 15px/1.5 system-ui, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
 h1 { margin: 0 0 4px; font-size: 26px; } h2 { margin: 36px 0 8px; font-size: 18px; }
 p { margin: 4px 0; } .soft, small { color: var(--soft); } .bad { color: var(--bad); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--paper) 40%, transparent) left / 40px 100% local,
+  linear-gradient(to left, var(--paper) 40%, transparent) right / 40px 100% local,
+  linear-gradient(to right, var(--line), transparent) left / 14px 100% scroll,
+  linear-gradient(to left, var(--line), transparent) right / 14px 100% scroll; background-repeat: no-repeat; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 7px 10px; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap;
   vertical-align: top; }
 th { font-size: 13px; line-height: 1.25; } th small { display: block; font-weight: normal; }

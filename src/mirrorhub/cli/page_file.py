@@ -15,9 +15,13 @@ def in_a_folder(context: click.Context, option: click.Parameter, page: Path | No
     Raises:
         click.BadParameter: There is no such folder.
     """
-    if page is not None and not page.absolute().parent.is_dir():
-        raise click.BadParameter(f"the folder {page.absolute().parent} does not exist.")
+    if page is not None and not (folder := page.absolute().parent).is_dir():
+        raise click.BadParameter(f"{folder} is a file, and no folder." if folder.exists() else _missing(folder))
     return page
+
+
+def _missing(folder: Path) -> str:
+    return f"the folder {folder} does not exist."
 
 
 def write_page(page: Path, text: str) -> None:

@@ -31,7 +31,9 @@ def vad(files: tuple[Path, ...], model: str | None, parameters: tuple[str, ...],
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from mirrorhub.api import FSMN_VAD, load_vad
 
-    detector = load_vad(model or FSMN_VAD, **given(options), **_parameters(parameters))
+    detected_with = _parameters(parameters)
+    _check_some_exist(files)
+    detector = load_vad(model or FSMN_VAD, **given(options), **detected_with)
     results = [_detect(detector, file) for file in files]
     if as_json:
         click.echo(json.dumps([_record(*result) for result in results], ensure_ascii=False, indent=2))
@@ -46,6 +48,16 @@ def _detect(detector: Vad, file: Path) -> tuple[Path, list[Segment] | AudioError
         return file, detector(file)
     except AudioError as error:
         return file, error
+
+
+def _check_some_exist(files: Iterable[Path]) -> None:
+    """Refuse names that are all mistyped before a model is brought for them.
+
+    Raises:
+        click.BadParameter: There is no such file.
+    """
+    if not any(file.exists() for file in files):
+        raise click.BadParameter(f"there is no file {', '.join(map(str, files))}.", param_hint="FILES")
 
 
 def _parameters(given_: Iterable[str]) -> dict[str, Any]:

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mirrorhub.cli.page import printable
 from mirrorhub.cli.page_file import in_a_folder, write_page
 from mirrorhub.cli.source import given
 
 if TYPE_CHECKING:
     from mirrorhub.report import Report
+
+NOTHING = "no call is known that brought anything, or failed to. Bring a model with `mirrorhub download`."
+NOTHING_OF = (
+    "nothing is known of how {model} came: another program brought it, or nobody. Bring it with "
+    "`mirrorhub download {model}`, or say where it is with --cache-dir, --local-dir or --hub."
+)
 
 
 @click.command(short_help="Tell how a model came, or why it did not.")
@@ -42,7 +49,7 @@ def why(model: str | None, as_json: bool, page: Path | None, lang: str | None, *
 
     reports = reports_of(model, **given(options))
     if not reports:
-        click.echo(f"mirrorhub: {_nothing(model)}", err=True)
+        click.echo(f"mirrorhub: {_nothing(model, lang)}", err=True)
         return 4
     if page is not None:
         _write(page, reports, lang)
@@ -71,10 +78,8 @@ def _write(page: Path, reports: tuple[Report, ...], lang: str | None) -> None:
     write_page(page, page_of(reports, lang or language_of()))
 
 
-def _nothing(model: str | None) -> str:
-    if model is None:
-        return "no call is known that brought anything, or failed to. Bring a model with `mirrorhub download`."
-    return (
-        f"nothing is known of how {model} came: another program brought it, or nobody. Bring it with "
-        f"`mirrorhub download {model}`, or say where it is with --cache-dir, --local-dir or --hub."
-    )
+def _nothing(model: str | None, lang: str | None) -> str:
+    from mirrorhub.cli.why_words import language_of, words_in
+
+    words = words_in(lang or language_of())
+    return words(NOTHING) if model is None else words(NOTHING_OF).format(model=printable(model))

@@ -21,7 +21,7 @@ STYLE = """
 svg .mark { fill: var(--bad); font-size: 18px; font-weight: 700; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 18px; margin: 8px 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-td.words, th.words { text-align: left; } td.words { white-space: normal; overflow-wrap: anywhere; min-width: 90px; }
+td.words, th.words { text-align: left; } td.words { white-space: normal; overflow-wrap: anywhere; min-width: 14em; }
 p.line { font-size: 13px; overflow-wrap: anywhere; } h1 { overflow-wrap: anywhere; }
 section + section { margin-top: 64px; }
 """

@@ -7,11 +7,16 @@ from dataclasses import dataclass, replace
 
 from mirrorhub.cli.page import printable
 from mirrorhub.cli.why_words import FAULTS, Words
+from mirrorhub.faults import Fault
 from mirrorhub.models import Share
 from mirrorhub.report import FileStory, Part, Report, Trouble, Wait
+from mirrorhub.report.logbook import MAX_CONVICTIONS
 
 FILES_SHOWN = 40
-RUNS_SHOWN = 4
+GAVE_WRONG = "gave wrong bytes"
+INDEX = "package index"
+TRACE = 0.001
+"""A share of a file that is smaller is told in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ def sheets_of(report: Report, words: Words) -> list[Sheet]:
     sheets = [
         _endpoints(report.parts, words),
         _flows(report, words),
-        _troubles(report.troubles, words),
+        _troubles(report, words),
         _waits(report.waits, words),
         _convictions(report, words),
         _files(report, words),
@@ -68,23 +73,29 @@ def seconds_of(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 10 else f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1000:.0f} ms"
 
 
-def from_words(endpoint: str, host: str) -> str:
+def from_words(endpoint: str, host: str, words: Words) -> str:
     """Name an endpoint, and the host behind it where that is another one."""
-    name = bare(endpoint)
-    return printable(name if host in ("", name.partition("/")[0]) else f"{name} → {host}")
+    name = bare(endpoint, words)
+    return printable(f"{name} → {host}" if is_elsewhere(endpoint, host) else name)
 
 
-def bare(endpoint: str) -> str:
+def is_elsewhere(endpoint: str, host: str) -> bool:
+    """Whether a host is another one than the endpoint's own."""
+    return host not in ("", endpoint.removeprefix("https://").partition("/")[0])
+
+
+def bare(endpoint: str, words: Words) -> str:
     """Name an endpoint without what nearly all of them begin with."""
-    return printable(endpoint.removeprefix("https://"))
+    name = f"{words(INDEX)}{endpoint.removeprefix(INDEX)}" if endpoint.startswith(f"{INDEX} (") else endpoint
+    return printable(name.removeprefix("https://"))
 
 
 def _endpoints(parts: Sequence[Part], words: Words) -> Sheet:
     headings = ("endpoint", "outcome", "requests", "connecting", "waiting", "body", "received", "in vain", "lanes")
     rows = [
         (
-            bare(part.endpoint),
-            f"{words(part.word)}, {words(part.end)}",
+            bare(part.endpoint, words),
+            f"{words(part.word)}{words(', ')}{words(part.end)}",
             str(part.requests or ""),
             *(seconds_of(one) if one else "" for one in (part.connect_s, part.answer_s, part.body_s)),
             *(size_of(one) if one else "" for one in (part.received, part.lost)),
@@ -92,21 +103,32 @@ def _endpoints(parts: Sequence[Part], words: Words) -> Sheet:
         )
         for part in parts
     ]
-    lines = [f"{bare(part.endpoint)}: {words('lanes')} {part.lanes}: {part.reason}" for part in parts if part.reason]
+    lines = [
+        _line(words, bare(part.endpoint, words), f"{words('lanes')} {part.lanes}", part.reason)
+        for part in parts
+        if part.reason
+    ]
     note = "Times are of the clock, however many requests were under way: waiting includes a listing until it is whole."
     sheet = _sheet("Endpoints", headings, rows, words, {0, 1}, lines, note)
     return replace(sheet, spare=frozenset({2, 4, 8}))
 
 
 def _flows(report: Report, words: Words) -> Sheet:
-    rows = [(bare(flow.endpoint), flow.host, size_of(flow.size)) for flow in report.flows]
+    """Tell whose hosts gave the bytes; nothing where the endpoints gave them themselves, as their own table says."""
+    elsewhere = any(is_elsewhere(flow.endpoint, flow.host) for flow in report.flows)
+    flows = report.flows if elsewhere else ()
+    rows = [
+        (bare(flow.endpoint, words), flow.host if is_elsewhere(flow.endpoint, flow.host) else "", size_of(flow.size))
+        for flow in flows
+    ]
     return _sheet("Bytes from", ("endpoint", "host", "received"), rows, words, {0, 1})
 
 
-def _troubles(troubles: Sequence[Trouble], words: Words) -> Sheet:
+def _troubles(report: Report, words: Words) -> Sheet:
+    troubles = report.troubles
     rows = [
         (
-            bare(trouble.endpoint),
+            bare(trouble.endpoint, words),
             words(FAULTS.get(trouble.fault, trouble.fault)),
             str(trouble.times or ""),
             seconds_of(trouble.elapsed_s) if trouble.elapsed_s else "",
@@ -116,7 +138,7 @@ def _troubles(troubles: Sequence[Trouble], words: Words) -> Sheet:
         for trouble in troubles
     ]
     lines = [
-        f"{bare(trouble.endpoint)}: {', '.join(trouble.subjects)}: {trouble.outcome}"
+        _line(words, bare(trouble.endpoint, words), ", ".join(trouble.subjects), _outcome(trouble, report, words))
         for trouble in troubles
         if trouble.outcome
     ]
@@ -124,16 +146,25 @@ def _troubles(troubles: Sequence[Trouble], words: Words) -> Sheet:
     return replace(_sheet("Left, and lost", headings, rows, words, {0, 1}, lines), spare=frozenset({5}))
 
 
+def _outcome(trouble: Trouble, report: Report, words: Words) -> str:
+    """Say what happened; of wrong bytes only in how many files: their digests are for whoever reads JSON."""
+    wrong = {one.path for one in report.convictions if one.endpoint == trouble.endpoint}
+    if trouble.fault != Fault.WRONG_DIGEST.name:
+        return trouble.outcome
+    more = "+" if len(report.convictions) >= MAX_CONVICTIONS else ""
+    return words("gave wrong bytes; files: {count}").format(count=f"{len(wrong)}{more}") if wrong else words(GAVE_WRONG)
+
+
 def _waits(waits: Iterable[Wait], words: Words) -> Sheet:
     rows = [
-        (words(wait.kind), bare(wait.who), str(wait.times), seconds_of(wait.elapsed_s), seconds_of(wait.at_s))
+        (words(wait.kind), bare(wait.who, words), str(wait.times), seconds_of(wait.elapsed_s), seconds_of(wait.at_s))
         for wait in waits
     ]
     return _sheet("Waits", ("what", "who", "times", "time", "first"), rows, words, {0, 1})
 
 
 def _convictions(report: Report, words: Words) -> Sheet:
-    rows = [(bare(one.endpoint), one.path, f"{one.start:,}-{one.end:,}") for one in report.convictions]
+    rows = [(bare(one.endpoint, words), one.path, f"{one.start:,}-{one.end:,}") for one in report.convictions]
     return _sheet("Wrong bytes", ("endpoint", "file", "bytes"), rows, words, {0, 1, 2})
 
 
@@ -145,17 +176,22 @@ def _files(report: Report, words: Words) -> Sheet:
 
 
 def _file(one: FileStory, words: Words) -> tuple[str, ...]:
-    came = [_share(share, words) for share in one.shares]
+    came = [_share(share, one.size, words) for share in one.shares]
     if not one.verified:
         came.append(words("not checked"))
     reused = size_of(one.reused) if one.reused else ""
     return (one.path, size_of(one.size), reused, str(one.tries), seconds_of(one.elapsed_s), "; ".join(came))
 
 
-def _share(share: Share, words: Words) -> str:
-    runs = [f"{start:,}-{end:,}" for start, end in share.runs[:RUNS_SHOWN]]
-    more = ", …" if len(share.runs) > RUNS_SHOWN else ""
-    return f"{from_words(share.endpoint, share.host)}: {', '.join(runs) + more if runs else words('all')}"
+def _share(share: Share, size: int, words: Words) -> str:
+    """Say how much of a file one giver gave; which bytes these were stands in the JSON."""
+    part = share.size / size if size else 0.0
+    much = words("all") if not share.runs else f"{min(part, 1 - TRACE):.1%}" if part >= TRACE else size_of(share.size)
+    return _line(words, from_words(share.endpoint, share.host, words), much)
+
+
+def _line(words: Words, *parts: str) -> str:
+    return words(": ").join(parts)
 
 
 def _settings(report: Report) -> list[tuple[str, str, str]]:

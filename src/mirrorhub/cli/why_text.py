@@ -34,7 +34,7 @@ def print_report(report: Report, words: Words, console: Console | None = None) -
     # As text, not as markup: much of it comes from the other end.
     console.print(Text(title_of(report, words), style="bold"), soft_wrap=True)
     for name, value in facts_of(report, words):
-        console.print(Text.assemble((f"  {name}: ", "dim"), value), soft_wrap=not console.is_terminal)
+        console.print(Text.assemble((f"  {name}{words(': ')}", "dim"), value), soft_wrap=not console.is_terminal)
     console.print()
     _print_timeline(report, words, console)
     for sheet in sheets_of(report, words):
@@ -59,7 +59,7 @@ def _print_timeline(report: Report, words: Words, console: Console) -> None:
     columns = max(FEWEST, min(COLUMNS, console.width - wide - 6))
     ramp = PLAIN if console.options.ascii_only else BLOCKS
     for track in tracks:
-        label = set_cell_size(track.label, wide)
+        label = set_cell_size(_shortened(track.label, wide), wide)
         drawn = _drawn(track, report.elapsed_s, columns, ramp)
         line = Text.assemble(f"  {label}  ", (drawn, STYLES[track.kind]))
         line.highlight_regex("[×x!]", "bold red")
@@ -68,6 +68,13 @@ def _print_timeline(report: Report, words: Words, console: Console) -> None:
     console.print(Text(f"  {' ' * wide}  {scale}", style="dim"), no_wrap=True, overflow="crop")
     if any(track.marks for track in tracks):
         console.print(Text(f"  {words('× marks what went wrong.')}", style="dim"), soft_wrap=True)
+
+
+def _shortened(label: str, wide: int) -> str:
+    """Cut a label that is too long, and let it be seen; characters may take two columns."""
+    from rich.cells import cell_len, set_cell_size
+
+    return label if cell_len(label) <= wide else f"{set_cell_size(label, wide - 1).rstrip()}…"
 
 
 def _drawn(track: Track, length_s: float, columns: int, ramp: str) -> str:

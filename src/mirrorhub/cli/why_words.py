@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
+from mirrorhub.cli.why_errors import in_chinese
 from mirrorhub.faults import Fault
 from mirrorhub.report import TWICE
 
@@ -24,8 +25,12 @@ CHINESE = {
     "when": "时间",
     "revision": "版本",
     "commit": "提交",
-    "vouched for by": "担保者",
-    "nobody": "无人",
+    "vouched for by": "内容依据",
+    "nobody": "无",
+    "lock file": "锁文件",
+    "pin": "内置摘要",
+    "built into mirrorhub": "（随 mirrorhub 提供）",
+    "package index": "软件包索引",
     "files": "文件",
     "came": "取回",
     "wanted": "所需",
@@ -36,7 +41,7 @@ CHINESE = {
     "Time": "时间线",
     "Endpoints": "端点",
     "Bytes from": "数据来源",
-    "Left, and lost": "离开的原因与损失",
+    "Left, and lost": "弃用原因与损失",
     "Waits": "等待",
     "Wrong bytes": "错误的数据",
     "Files": "文件",
@@ -49,7 +54,7 @@ CHINESE = {
     "requests": "请求",
     "connecting": "连接",
     "waiting": "等首字节",
-    "body": "传输",
+    "body": "收数据",
     "received": "收到",
     "in vain": "白费",
     "lanes": "通道",
@@ -60,8 +65,8 @@ CHINESE = {
     "times": "次数",
     "time": "耗时",
     "first": "首次",
-    "asked for": "所求",
-    "what": "何事",
+    "asked for": "请求内容",
+    "what": "类型",
     "who": "对象",
     "file": "文件",
     "bytes": "字节",
@@ -127,13 +132,28 @@ CHINESE = {
     "too slow": "太慢",
     "disk": "磁盘",
     "came twice": "重复到达",
+    "gave wrong bytes": "给出错误的数据",
+    "gave wrong bytes; files: {count}": "给出错误的数据，涉及文件 {count} 个",
+    # between words
+    ": ": "：",
+    ", ": "，",
+    # where nothing is known
+    "no call is known that brought anything, or failed to. Bring a model with `mirrorhub download`.": (
+        "没有已知的下载，成功或失败的都没有。用 `mirrorhub download` 下载模型。"
+    ),
+    "nothing is known of how {model} came: another program brought it, or nobody. Bring it with "
+    "`mirrorhub download {model}`, or say where it is with --cache-dir, --local-dir or --hub.": (
+        "不知道 {model} 是怎样下载的：可能由别的程序下载，也可能还没有下载。用 `mirrorhub download {model}` 下载，"
+        "或用 --cache-dir、--local-dir、--hub 说明它在哪里。"
+    ),
 }
 
 
 def words_in(language: str) -> Words:
-    """Return what says a word in a language; what has no translation stays as it is."""
-    table = CHINESE if language == "zh" else {}
-    return lambda word: table.get(word, word)
+    """Return what says a word, or an error, in a language; what has no translation stays as it is."""
+    if language != "zh":
+        return lambda word: word
+    return lambda word: CHINESE.get(word) or in_chinese(word)
 
 
 def language_of(environ: Mapping[str, str] = os.environ) -> str:

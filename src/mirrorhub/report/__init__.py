@@ -89,6 +89,7 @@ class Trouble:
         elapsed_s: Time that the attempts took.
         at_s: When it first happened.
         last_s: When it last did.
+        stretches: From when to when attempts went on that ended so, the longest of them.
     """
 
     endpoint: str
@@ -100,6 +101,7 @@ class Trouble:
     elapsed_s: float
     at_s: float
     last_s: float
+    stretches: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

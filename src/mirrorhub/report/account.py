@@ -11,21 +11,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 from mirrorhub import __version__
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, Manifest, SnapshotRequest, TransferReport
+from mirrorhub.plan import Plan, wanted_files
 from mirrorhub.report import CANCELLED, FAILED, PUBLISHED, STALE, FileStory, Part, Report, SettingRow
 from mirrorhub.report.discretion import discretion_for
 from mirrorhub.report.shelf import keep, keep_failed
 from mirrorhub.stopwatch import Stopwatch
 from mirrorhub.stores.registry import Store, store_for
-
-if TYPE_CHECKING:
-    from mirrorhub.plan import Plan
 
 log = logging.getLogger(__name__)
 MAX_FILES = 100
@@ -40,14 +37,12 @@ class Account:
 
     Attributes:
         manifest: What the repository holds, once somebody has said so.
-        wanted: How many files were asked for; 0 where that is not known yet.
     """
 
     def __init__(
         self, request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes, watch: Stopwatch
     ) -> None:
         self.manifest: Manifest | None = None
-        self.wanted = 0
         self._request = request
         self._settings = settings
         self._chain = chain
@@ -57,7 +52,6 @@ class Account:
 
     def published(self, store: Store, manifest: Manifest, plan: Plan) -> None:
         """Keep how a snapshot came; of a call that brought nothing there is nothing to tell."""
-        self.wanted = len(plan.wanted)
         if plan.fetch or plan.spare:
             with _harmless():
                 keep(store.home, store.label(manifest), self._report(PUBLISHED, ""), self._settings.state_dir)
@@ -95,7 +89,7 @@ class Account:
             waits=logbook.waits(),
             convictions=logbook.convictions,
             files=told_of(files),
-            wanted=self.wanted,
+            wanted=len(wanted_files(manifest, request.wanted)) if manifest else 0,
             came=len(files),
             size=sum(one.size for one in files),
             reused=sum(one.reused for one in files),

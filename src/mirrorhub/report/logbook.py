@@ -154,6 +154,7 @@ class Logbook:
                 mishap.busy.total_s,
                 mishap.at - self.began,
                 mishap.last - self.began,
+                mishap.busy.stretches(self.began),
             )
             for (endpoint, fault), mishap in self._mishaps.items()
             if mishap.times or mishap.size
