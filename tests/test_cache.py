@@ -509,7 +509,7 @@ import os, signal, sys
 from mirrorhub.cli import main
 
 def cut(event, arguments):
-    if event in ("os.remove", "os.rmdir") and "trash-" in str(arguments[0]):
+    if event == "shutil.rmtree" and "trash-" in str(arguments[0]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(cut)

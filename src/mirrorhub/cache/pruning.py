@@ -18,6 +18,7 @@ from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot, size_together
 from mirrorhub.cache.selection import Selected
 from mirrorhub.errors import LockTimeoutError, StoreError
 from mirrorhub.exclusive import exclusive
+from mirrorhub.ours import check_parts, own_part
 from mirrorhub.paths import OWN_FOLDER, file_name
 from mirrorhub.stores import aside, trash
 from mirrorhub.stores.disk import check_writable, disk_errors
@@ -126,6 +127,7 @@ async def remove(removal: Removal) -> Outcome:
             if removal.repo.home.is_symlink():
                 return Outcome(removal, 0, "its folder is a symbolic link, which is left alone")
             check_writable(own)
+            check_parts(removal.repo.home)
             async with exclusive(own / "lock", WAIT_S):
                 problem = await asyncio.to_thread(_remove, removal)
     except (LockTimeoutError, StoreError) as error:
@@ -169,8 +171,9 @@ def _remove(removal: Removal) -> str | None:
 
 def _forget(home: Path, snapshot: StoredSnapshot, *, users: bool) -> None:
     """Delete one snapshot, the note first."""
+    report = own_part(home, "reports") / f"{file_name(snapshot.name)}.json"
     NoteBook(home).forget(snapshot.name)
-    (home / OWN_FOLDER / "reports" / f"{file_name(snapshot.name)}.json").unlink(missing_ok=True)
+    report.unlink(missing_ok=True)
     if users:
         places = _as_brought(snapshot)
         trash.discard(home, places)
@@ -242,8 +245,7 @@ def _remove_shell(home: Path) -> None:
     The lock's file goes while it is held, and last: whoever waits for it makes a new one, in a folder that then stays.
     """
     own = home / OWN_FOLDER
-    if not (own / "reports").is_symlink():
-        shutil.rmtree(own / "reports", ignore_errors=True)
+    shutil.rmtree(own_part(home, "reports"), ignore_errors=True)
     _rmdir(path for path in own.glob("*") if path.is_dir() and not path.is_symlink())
     _rmdir(sorted((path for path in (home / "refs").rglob("*") if path.is_dir()), reverse=True))
     _rmdir([home / "refs", home / "blobs"])

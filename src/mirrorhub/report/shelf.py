@@ -23,8 +23,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from mirrorhub.errors import StoreError
+from mirrorhub.ours import own_part
 from mirrorhub.owner import read_regular
-from mirrorhub.paths import OWN_FOLDER, file_name
+from mirrorhub.paths import file_name
 from mirrorhub.report import Report
 from mirrorhub.stores.notes import write_whole
 
@@ -52,7 +54,8 @@ def keep(home: Path, name: str, report: Report, state: Path) -> None:
         state: The user's state directory.
     """
     data = encode(report)
-    _write(home / OWN_FOLDER / "reports" / f"{file_name(name)}.json", data)
+    with suppress(StoreError):  # where a link was planted no report is kept
+        _write(own_part(home, "reports") / f"{file_name(name)}.json", data)
     _keep_last(state / "published", report, data, MAX_PUBLISHED)
 
 
@@ -71,7 +74,7 @@ def known_of(home: Path, state: Path, is_meant: Callable[[Report], bool], place:
         place: The repository's folder as reports name it: a call that failed may have been for another one.
     """
     failed = (report for report in _reports_in(state / "failed") if report.place == place and is_meant(report))
-    return _told(filter(is_meant, _all_in(home / OWN_FOLDER / "reports")), failed)
+    return _told(filter(is_meant, _all_in(home)), failed)
 
 
 def latest(state: Path) -> tuple[Report, ...]:
@@ -112,9 +115,11 @@ def _told(published: Iterable[Report], failed: Iterable[Report]) -> tuple[Report
     return tuple(report for report in (later, newest) if report is not None)
 
 
-def _all_in(folder: Path) -> Iterator[Report]:
+def _all_in(home: Path) -> Iterator[Report]:
     try:
-        paths = sorted(folder.glob("*.json"), key=lambda path: path.lstat().st_mtime, reverse=True)[:MAX_READ]
+        paths = sorted(own_part(home, "reports").glob("*.json"), key=lambda path: path.lstat().st_mtime, reverse=True)[
+            :MAX_READ
+        ]
     except OSError:
         return iter(())
     return (report for path in paths if (report := read(path)) is not None)
