@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -18,8 +19,8 @@ from typing import Any
 import pytest
 
 from mirrorhub import Settings, fetch
-from mirrorhub.cache.inventory import StoredRepo, stored_repos
-from mirrorhub.cache.pruning import Removal, Wish, chosen
+from mirrorhub.cache.inventory import StoredRepo, stored_folder, stored_repos
+from mirrorhub.cache.pruning import Removal, Wish, chosen, remove
 from mirrorhub.cli import main
 from mirrorhub.errors import NotCachedError
 from mirrorhub.models import FileEntry
@@ -542,6 +543,82 @@ def test_prune_what_an_sdk_made(tmp_path: Path) -> None:
     assert not home.exists()
 
 
+def going(found: StoredRepo | None) -> Removal:
+    """All snapshots of what was found, as somebody is shown them before being asked."""
+    assert found is not None
+    (removal,) = chosen([(found, found.snapshots)], Wish(), time.time(), named=True)
+    return removal
+
+
+def test_a_file_that_is_edited_while_the_question_stands(tmp_path: Path) -> None:
+    """What a user has edited after having been asked is the user's, and stays."""
+    folder = tmp_path / "local"
+    bring("modelscope", local_dir=folder)
+    removal = going(stored_folder(folder))
+    (folder / "config.json").write_bytes(b"hours of work")
+    assert asyncio.run(remove(removal)).problem is None
+    assert {path.name for path in folder.iterdir()} - {OWN_FOLDER} == {"config.json"}
+    assert (folder / "config.json").read_bytes() == b"hours of work"
+
+
+def test_a_snapshot_that_is_published_while_the_question_stands(hub_name: str, tmp_path: Path) -> None:
+    """What a call has published after somebody was asked stays, and that is said."""
+    repo, folder = repo_of(hub_name), tmp_path / "local"
+    with FakeHub([repo]) as hub:
+        for local_dir in (None, folder):
+            fetch("org/name", hub=hub_name, settings=quick(hub.url), local_dir=local_dir, allow_patterns="*.json")
+        removals = [going(stored(address(hub_name))), going(stored_folder(folder))]
+        paths = [
+            fetch("org/name", hub=hub_name, settings=quick(hub.url), local_dir=local_dir).path
+            for local_dir in (None, folder)
+        ]
+    for removal, path in zip(removals, paths, strict=True):
+        outcome = asyncio.run(remove(removal))
+        assert (outcome.freed, outcome.problem) == (0, "1 snapshot has changed since this was shown")
+        assert (path / "model.bin").read_bytes() == FILES["model.bin"]
+
+
+def test_one_of_two_snapshots_is_published_anew() -> None:
+    """Of what was shown the rest goes, with what is its own alone."""
+    repo = repo_of("modelscope")
+    repo.tag("v1")
+    with FakeHub([repo]) as hub:
+        old = fetch("org/name", "v1", settings=quick(hub.url)).path
+        new = fetch("org/name", settings=quick(hub.url)).path
+        removal = going(stored("ms://org/name"))
+        repo.commit({"config.json": b"new"})
+        fetch("org/name", settings=quick(hub.url))
+    outcome = asyncio.run(remove(removal))
+    assert outcome.problem == "1 snapshot has changed since this was shown"
+    assert outcome.freed == sum(map(len, FILES.values()))
+    assert not old.exists()
+    assert (new / "config.json").read_bytes() == b"new"
+
+
+def test_what_an_sdk_adds_while_the_question_stands(tmp_path: Path) -> None:
+    """Where there is no note the files say whether a snapshot is as it was shown."""
+    folder = tmp_path / "ms" / "models" / "org--sdk" / "snapshots" / "master"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"a")
+    removal = going(stored("ms://org/sdk"))
+    (folder / "b.txt").write_bytes(b"b")
+    assert asyncio.run(remove(removal)).problem
+    assert (folder / "a.txt").exists()
+
+
+def test_what_is_put_aside_while_the_question_stands(tmp_path: Path) -> None:
+    """Only what was shown of what was put aside goes."""
+    folder = tmp_path / "local"
+    bring("modelscope", local_dir=folder)
+    found = stored_folder(folder)
+    assert found is not None
+    (folder / "config.json").write_bytes(b"hours of work")
+    entry = FileEntry("config.json", 2, "0" * 64)
+    put = put_aside(folder, folder / "config.json", entry, "master", (), users=True)
+    asyncio.run(remove(Removal(found, aside=True)))
+    assert put.data.read_bytes() == b"hours of work"
+
+
 WRONG = [
     (["prune"], "Say what should go"),
     (["prune", "--older-than", "soon"], "30d"),
@@ -664,7 +741,7 @@ import os, signal, sys
 from mirrorhub.cli import main
 
 def cut(event, arguments):
-    if event in ("os.remove", "os.rmdir") and "trash-" in str(arguments[0]):
+    if event == "shutil.rmtree" and "trash-" in str(arguments[0]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(cut)

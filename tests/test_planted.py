@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from mirrorhub import fetch
+from mirrorhub.cli import main
 from mirrorhub.errors import StoreError
 from mirrorhub.paths import OWN_FOLDER
 from tests.fakehub import FakeHub, Repo
@@ -35,6 +38,11 @@ def bring(hub_name: str = "modelscope", local_dir: Path | None = None) -> Path:
     """Bring the repository."""
     with FakeHub([Repo(hub_name, "org/name", FILES)]) as hub:  # type: ignore[arg-type]
         return fetch("org/name", hub=hub_name, settings=quick(hub.url), local_dir=local_dir).path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What a folder of the user's holds."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def planted(home: Path, *targets: str) -> None:
@@ -80,3 +88,95 @@ def test_what_is_no_blob(tmp_path: Path) -> None:
     bring("huggingface")
     assert (home / "blobs" / "thesis.txt").exists()
     assert not (home / "blobs" / BLOB).exists()
+
+
+PARTS = ["notes", "seen", "partial", "ready", "links", "aside"]
+
+
+@pytest.mark.parametrize("hub_name", HUBS)
+@pytest.mark.parametrize("part", PARTS)
+def test_a_linked_part_of_our_folder(part: str, hub_name: str, docs: Path, tmp_path: Path) -> None:
+    """A call into a folder whose parts are links ends before the first byte, and says what to remove."""
+    for name in ("master.tar.gz", "master.v1.docx", "master.json"):
+        (docs / name).write_bytes(b"mine")
+    before = contents(docs)
+    own = home_of(tmp_path, hub_name) / OWN_FOLDER
+    own.mkdir(parents=True)
+    (own / part).symlink_to(docs)
+    with pytest.raises(StoreError, match=f"{OWN_FOLDER}/{part}: a symbolic link.*remove it"):
+        bring(hub_name)
+    assert contents(docs) == before
+
+
+def test_books_of_the_users(docs: Path) -> None:
+    """A hit that was hashed again writes nothing through a linked book, and says nothing of it."""
+    path = bring()
+    note = path.parents[1] / OWN_FOLDER / "notes" / "master.json"
+    note.write_bytes(note.read_bytes().replace(b'"boot": "', b'"boot": "another-'))
+    (path.parents[1] / OWN_FOLDER / "seen").symlink_to(docs)
+    assert fetch("org/name", local_files_only=True).path == path
+    assert contents(docs) == {"thesis.txt": b"years of work"}
+
+
+def test_what_looks_like_a_book(tmp_path: Path) -> None:
+    """Of the books only those go with a note that are named as we name them."""
+    seen = home_of(tmp_path, "modelscope") / OWN_FOLDER / "seen"
+    seen.mkdir(parents=True)
+    names = ["master.tar.gz", "master.a.b.json", "master.11-22.json"]
+    for name in names:
+        (seen / name).write_bytes(b"{}")
+    bring()
+    assert sorted(path.name for path in seen.iterdir()) == sorted(names[:2])
+
+
+@pytest.mark.parametrize("name", ["trash-x", "writable", "lock.holder"])
+def test_other_links_in_our_folder(name: str, docs: Path, tmp_path: Path) -> None:
+    """Nothing is made, changed or deleted where a link leads that has the name of something short-lived."""
+    own = home_of(tmp_path, "modelscope") / OWN_FOLDER
+    own.mkdir(parents=True)
+    (own / name).symlink_to(docs if name == "trash-x" else docs / "new.txt")
+    bring()
+    assert contents(docs) == {"thesis.txt": b"years of work"}
+
+
+@pytest.mark.parametrize("folder", ["blobs", "refs", "snapshots"])
+def test_a_linked_folder_of_the_sdks(folder: str, docs: Path, tmp_path: Path) -> None:
+    """Nor is anything written through a link in the place of one of Hugging Face's folders."""
+    home = home_of(tmp_path, "huggingface")
+    home.mkdir(parents=True)
+    (home / folder).symlink_to(docs)
+    with pytest.raises(StoreError, match="symbolic link"):
+        bring("huggingface")
+    assert contents(docs) == {"thesis.txt": b"years of work"}
+
+
+@pytest.mark.parametrize("part", ["notes", "seen", "reports"])
+def test_prune_through_a_linked_part(part: str, docs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Making room deletes nothing through a link, and says what to remove."""
+    for name in ("settings.json", "settings.11-22.json"):
+        (docs / name).write_bytes(b"{}")
+    before = contents(docs)
+    home = home_of(tmp_path, "modelscope")
+    (home / "snapshots" / "settings").mkdir(parents=True)
+    (home / "snapshots" / "settings" / "a.txt").write_bytes(b"a")
+    (home / OWN_FOLDER).mkdir()
+    (home / OWN_FOLDER / part).symlink_to(docs)
+    assert main(["cache", "prune", "org/name", "-y"]) == 5
+    assert "symbolic link" in capsys.readouterr().err
+    assert contents(docs) == before
+
+
+def test_a_linked_folder_to_publish_from(docs: Path, tmp_path: Path) -> None:
+    """What an ended call had begun to publish is not finished through a link."""
+    own = home_of(tmp_path, "modelscope") / OWN_FOLDER
+    path = bring()
+    note = json.loads((own / "notes" / "master.json").read_bytes())
+    shutil.rmtree(path)
+    (own / "ready").mkdir(exist_ok=True)
+    (own / "ready" / "key").write_bytes(b"new")
+    (own / "staging-free-1").symlink_to(docs)
+    record = {"source": "ready", "moves": {"evil.txt": "key"}, "deletes": [], "note": note, "name": "master"}
+    (own / "publish-free-1.json").write_text(json.dumps({"target": str(path), **record}))
+    bring()
+    assert contents(docs) == {"thesis.txt": b"years of work"}
+    assert not path.is_symlink()

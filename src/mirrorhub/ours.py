@@ -14,7 +14,8 @@ from pathlib import Path
 from mirrorhub.errors import StoreError
 from mirrorhub.paths import OWN_FOLDER
 
-_PARTS = ("notes", "seen", "reports", "partial", "ready", "links", "aside")
+# Not the reports: no call fails because none can be kept.
+_PARTS = ("notes", "seen", "partial", "ready", "links", "aside")
 
 
 def own_part(home: Path, name: str) -> Path:

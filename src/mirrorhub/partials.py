@@ -18,6 +18,7 @@ from pathlib import Path
 
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry
+from mirrorhub.ours import refuse_link
 from mirrorhub.owner import is_alive, is_regular, own_name
 from mirrorhub.partial import Partial, data_size
 from mirrorhub.rawfile import SYNCED, allocated, copy_whole, new_file
@@ -47,10 +48,12 @@ class PartialPool:
         """Make the folders, and look once what earlier calls have left: of most files they have left nothing.
 
         Raises:
+            StoreError: A link stands in the place of one.
             OSError: The disk refuses.
         """
-        self._partial.mkdir(parents=True, exist_ok=True)
-        self._ready.mkdir(parents=True, exist_ok=True)
+        for folder in (self._partial, self._ready):
+            refuse_link(folder)
+            folder.mkdir(parents=True, exist_ok=True)
         self._left = {}
         for own in (self.home, *(other for other in self._others if other != self.home)):
             for path in _left_in(own):

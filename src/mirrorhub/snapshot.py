@@ -17,6 +17,7 @@ from mirrorhub.exclusive import exclusive
 from mirrorhub.http.client import Client
 from mirrorhub.lookup import has_moved
 from mirrorhub.models import Manifest, Snapshot, SnapshotRequest
+from mirrorhub.ours import check_parts
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import Plan
@@ -91,6 +92,7 @@ def _held(call: Asking, store: Store) -> AbstractAsyncContextManager[None]:
     """Hold the repository's folder, once it is known that it can be written."""
     own = store.home / OWN_FOLDER
     check_writable(own)
+    check_parts(store.home)
     return exclusive(own / "lock", call.settings.patience.lock_s, call.chain.logbook.locked)
 
 

@@ -145,6 +145,11 @@ def stored_folder(folder: Path) -> StoredRepo | None:
     return StoredRepo(repo, folder, True, (snapshot,), tuple(leftovers(folder)), tuple(asides(folder)))
 
 
+def as_it_is(shown: StoredRepo) -> StoredRepo | None:
+    """Look again at a repository; None where a user's folder bears no note of ours any more."""
+    return stored_folder(shown.home) if shown.users else _stored(shown.repo, shown.home)
+
+
 def _modelscope(settings: Settings) -> Iterator[tuple[Repo, Path]]:
     """`models/{owner}--{name}`: the note says where a name with `--` in it is divided."""
     for kind in _TYPES:

@@ -1,7 +1,9 @@
 """Make room in the caches: choose, which is pure, and delete, which may be cut off anywhere.
 
-The note goes first: from then on nothing says that the snapshot is complete. Then the directory, by one rename, with
-the blobs that no other snapshot links to. Whoever holds the repository next finishes what an ended process had begun.
+What goes was shown before, and somebody thought about it: whoever holds the repository looks again, and leaves what is
+not as it was shown. The note goes first: from then on nothing says that the snapshot is complete. Then the directory,
+by one rename, with the blobs that no other snapshot links to. Whoever holds the repository next finishes what an ended
+process had begun.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot, size_together
+from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot, as_it_is, size_together
 from mirrorhub.cache.selection import Selected
 from mirrorhub.errors import LockTimeoutError, StoreError
 from mirrorhub.exclusive import exclusive
+from mirrorhub.ours import check_parts, own_part
 from mirrorhub.paths import OWN_FOLDER, file_name
 from mirrorhub.stores import aside, trash
 from mirrorhub.stores.disk import check_writable, disk_errors
@@ -114,23 +117,22 @@ def room(removal: Removal, now_s: float) -> int:
 
 
 async def remove(removal: Removal) -> Outcome:
-    """Delete; where a living process works in the repository, nothing.
+    """Delete what is as it was shown; where a living process works in the repository, nothing.
 
     Raises:
         StoreError: The disk refuses.
     """
     own = removal.repo.home / OWN_FOLDER
-    freed = room(removal, time.time())
     try:
         with disk_errors(removal.repo.home):
             if removal.repo.home.is_symlink():
                 return Outcome(removal, 0, "its folder is a symbolic link, which is left alone")
             check_writable(own)
+            check_parts(removal.repo.home)
             async with exclusive(own / "lock", WAIT_S):
-                problem = await asyncio.to_thread(_remove, removal)
+                return await asyncio.to_thread(_remove, removal)
     except (LockTimeoutError, StoreError) as error:
         return Outcome(removal, 0, str(error))
-    return Outcome(removal, 0 if problem else freed, problem)
 
 
 def _least_used(
@@ -148,29 +150,60 @@ def _least_used(
     return going
 
 
-def _remove(removal: Removal) -> str | None:
-    """Delete what was chosen; the caller holds the repository. Returns why nothing was done."""
-    home, repo = removal.repo.home, removal.repo
+def _remove(shown: Removal) -> Outcome:
+    """Delete what was chosen and is as it was shown; the caller holds the repository."""
+    home = shown.repo.home
     finish_interrupted(home)
-    if removal.snapshots and any(one.alive for one in leftovers(home)):
-        return "a living process is bringing something to it"
+    if shown.snapshots and any(one.alive for one in leftovers(home)):
+        return Outcome(shown, 0, "a living process is bringing something to it")
+    removal = _what_is_left_of(shown, as_it_is(shown.repo))
+    freed, changed = room(removal, time.time()), len(shown.snapshots) - len(removal.snapshots)
+    _delete(removal)
+    words = "1 snapshot has" if changed == 1 else f"{changed} snapshots have"
+    return Outcome(removal, freed, f"{words} changed since this was shown" if changed else None)
+
+
+def _what_is_left_of(shown: Removal, now: StoredRepo | None) -> Removal:
+    """Return what of a removal still is as it was shown, in the repository as it is now."""
+    if now is None:
+        return replace(shown, repo=replace(shown.repo, snapshots=()), snapshots=(), on_its_way=False, aside=False)
+    before = {one.name: one for one in shown.snapshots}
+    going = tuple(one for one in now.snapshots if one.name in before and _is_as_shown(one, before[one.name]))
+    on_its_way, aside = {one.path for one in shown.repo.on_its_way}, {one.folder for one in shown.repo.aside}
+    repo = replace(
+        now,
+        on_its_way=tuple(one for one in now.on_its_way if one.path in on_its_way),
+        aside=tuple(one for one in now.aside if one.folder in aside),
+    )
+    return replace(shown, repo=repo, snapshots=going)
+
+
+def _is_as_shown(now: StoredSnapshot, shown: StoredSnapshot) -> bool:
+    """Each call that publishes writes the note anew; where there is none, the files themselves have to do."""
+    if now.note is None or shown.note is None:
+        return now.note is shown.note and now.contents == shown.contents
+    return now.note.mark == shown.note.mark
+
+
+def _delete(removal: Removal) -> None:
+    home, repo = removal.repo.home, removal.repo
     for snapshot in removal.snapshots:
         _forget(home, snapshot, users=repo.users)
     whole = removal.empties and not repo.users
     if removal.on_its_way or whole:
-        _drop_leftovers(home, removal.older_than_s)
+        _drop_leftovers(removal)
     if removal.aside or whole:
-        _drop_aside(home, removal.older_than_s)
+        _drop_aside(removal)
     trash.empty(home, own=True, blobs=repo.repo.hub == "huggingface" and not repo.users)
     if whole:
         _remove_shell(home)
-    return None
 
 
 def _forget(home: Path, snapshot: StoredSnapshot, *, users: bool) -> None:
     """Delete one snapshot, the note first."""
+    report = own_part(home, "reports") / f"{file_name(snapshot.name)}.json"
     NoteBook(home).forget(snapshot.name)
-    (home / OWN_FOLDER / "reports" / f"{file_name(snapshot.name)}.json").unlink(missing_ok=True)
+    report.unlink(missing_ok=True)
     if users:
         places = _as_brought(snapshot)
         trash.discard(home, places)
@@ -222,17 +255,17 @@ def _remove_empty(above: Path, places: Iterable[Path]) -> None:
                 (above / folder).rmdir()
 
 
-def _drop_leftovers(home: Path, older_than_s: float) -> None:
+def _drop_leftovers(removal: Removal) -> None:
     now_s = time.time()
-    for one in leftovers(home):
-        if not one.alive and now_s - one.written_s >= older_than_s:
-            drop(home, one)
+    for one in removal.repo.on_its_way:
+        if not one.alive and now_s - one.written_s >= removal.older_than_s:
+            drop(removal.repo.home, one)
 
 
-def _drop_aside(home: Path, older_than_s: float) -> None:
+def _drop_aside(removal: Removal) -> None:
     now_s = time.time()
-    for one in aside.asides(home):
-        if now_s - one.at_s >= older_than_s:
+    for one in removal.repo.aside:
+        if now_s - one.at_s >= removal.older_than_s:
             aside.remove(one)
 
 
@@ -242,8 +275,7 @@ def _remove_shell(home: Path) -> None:
     The lock's file goes while it is held, and last: whoever waits for it makes a new one, in a folder that then stays.
     """
     own = home / OWN_FOLDER
-    if not (own / "reports").is_symlink():
-        shutil.rmtree(own / "reports", ignore_errors=True)
+    shutil.rmtree(own_part(home, "reports"), ignore_errors=True)
     _rmdir(path for path in own.glob("*") if path.is_dir() and not path.is_symlink())
     _rmdir(sorted((path for path in (home / "refs").rglob("*") if path.is_dir()), reverse=True))
     _rmdir([home / "refs", home / "blobs"])

@@ -23,8 +23,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from mirrorhub.errors import StoreError
+from mirrorhub.ours import own_part
 from mirrorhub.owner import read_regular
-from mirrorhub.paths import OWN_FOLDER, file_name
+from mirrorhub.paths import file_name
 from mirrorhub.report import Report
 from mirrorhub.stores.notes import write_whole
 
@@ -52,7 +54,8 @@ def keep(home: Path, name: str, report: Report, state: Path) -> None:
         state: The user's state directory.
     """
     data = encode(report)
-    _write(home / OWN_FOLDER / "reports" / f"{file_name(name)}.json", data)
+    with suppress(StoreError):  # where a link was planted no report is kept
+        _write(own_part(home, "reports") / f"{file_name(name)}.json", data)
     _keep_last(state / "published", report, data, MAX_PUBLISHED)
 
 
@@ -72,7 +75,7 @@ def known_of(home: Path, state: Path, is_meant: Callable[[Report], bool], place:
             where it is not said which place is meant: then the last calls count, wherever they put it.
     """
     failed = filter(is_meant, _reports_in(state / "failed"))
-    here = filter(is_meant, _all_in(home / OWN_FOLDER / "reports"))
+    here = filter(is_meant, _all_in(home))
     if place is None:
         return _told([*here, *filter(is_meant, _reports_in(state / "published"))], failed)
     return _told(here, (report for report in failed if report.place == place))
@@ -116,9 +119,11 @@ def _told(published: Iterable[Report], failed: Iterable[Report]) -> tuple[Report
     return tuple(report for report in (later, newest) if report is not None)
 
 
-def _all_in(folder: Path) -> Iterator[Report]:
+def _all_in(home: Path) -> Iterator[Report]:
     try:
-        paths = sorted(folder.glob("*.json"), key=lambda path: path.lstat().st_mtime, reverse=True)[:MAX_READ]
+        paths = sorted(own_part(home, "reports").glob("*.json"), key=lambda path: path.lstat().st_mtime, reverse=True)[
+            :MAX_READ
+        ]
     except OSError:
         return iter(())
     return (report for path in paths if (report := read(path)) is not None)

@@ -21,8 +21,8 @@ from pathlib import Path
 from mirrorhub.digest import file_digest
 from mirrorhub.http.redact import redact
 from mirrorhub.models import FileEntry
+from mirrorhub.ours import own_part
 from mirrorhub.owner import read_regular
-from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.disk import check_writable, write_whole
 
 _DATA, _RECORD = "data", "record.json"
@@ -95,7 +95,7 @@ def put_aside(home: Path, place: Path, entry: FileEntry, revision: str, origins:
         StoreError: A symlink stands where our own folder belongs.
         OSError: The disk refuses.
     """
-    above = home / OWN_FOLDER / "aside"
+    above = own_part(home, "aside")
     check_writable(above)
     now = time.time()
     folder = above / f"{int(now)}-{secrets.token_hex(4)}"
@@ -143,10 +143,9 @@ def remove(aside: Aside) -> None:
 
 
 def _folders(home: Path) -> Iterator[Path]:
-    above = home / OWN_FOLDER / "aside"
     with suppress(OSError):
-        if not above.is_symlink():
-            yield from (folder for folder in above.iterdir() if folder.is_dir() and not folder.is_symlink())
+        above = own_part(home, "aside")
+        yield from (folder for folder in above.iterdir() if folder.is_dir() and not folder.is_symlink())
 
 
 def _read(folder: Path) -> Aside | None:

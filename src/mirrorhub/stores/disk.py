@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mirrorhub.errors import MirrorHubError, StoreError
+from mirrorhub.ours import refuse_link
+from mirrorhub.owner import own_name
 from mirrorhub.paths import OWN_FOLDER
 
 _ADVICE = {
@@ -54,8 +56,7 @@ def check_writable(folder: Path) -> None:
         StoreError: It cannot.
     """
     with disk_errors(folder):
-        if folder.is_symlink():
-            raise StoreError(errno.ELOOP, f"{folder}: a symbolic link stands where our own folder belongs; remove it")
+        refuse_link(folder)
     try:
         _try_out(folder)
     except OSError as error:
@@ -80,9 +81,10 @@ def _try_out(folder: Path) -> None:
 
 def _touch(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    probe = folder / "writable"
-    probe.touch()
-    probe.unlink(missing_ok=True)
+    # A folder of a name that nobody can know before: through no link is anything made. Left behind, it is trash.
+    probe = folder / f"trash-{own_name()}"
+    probe.mkdir()
+    probe.rmdir()
 
 
 def check_room(folder: Path, needed: int) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from mirrorhub.config import Settings
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
-from mirrorhub.ours import refuse_link
+from mirrorhub.ours import own_part, refuse_link
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.rawfile import copy_whole
 from mirrorhub.stores.disk import write_whole
@@ -68,15 +68,21 @@ class HuggingFaceStore:
         finally:
             self._clear_links(placed.values())
         if manifest.revision != commit:
-            ref = self.home / "refs" / manifest.revision
-            ref.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(ref, commit.encode())
+            self._write_ref(manifest.revision, commit)
+
+    def _write_ref(self, name: str, commit: str) -> None:
+        refs = self.home / "refs"
+        ref = refs / name
+        for folder in (refs, *(refs / parent for parent in reversed(PurePosixPath(name).parents[:-1]))):
+            refuse_link(folder)
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(ref, commit.encode())
 
     def _own_copy(self, place: Path) -> Path:
         """A blob that is there belongs to other snapshots too: it is copied, not moved."""
         if place.parent != self.home / "blobs":
             return place
-        copy = self.home / OWN_FOLDER / "ready" / place.name
+        copy = own_part(self.home, "ready") / place.name
         copy_whole(place, copy)
         return copy
 
@@ -134,7 +140,7 @@ class HuggingFaceStore:
 
     def _links(self, blobs: Mapping[str, Path]) -> dict[str, Path]:
         """Make the links, waiting to be moved to where they will stand."""
-        waiting = self.home / OWN_FOLDER / "links"
+        waiting = own_part(self.home, "links")
         waiting.mkdir(parents=True, exist_ok=True)
         links: dict[str, Path] = {}
         for path, blob in blobs.items():

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mirrorhub.ours import refuse_link
 from mirrorhub.owner import is_alive
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores import aside, trash
@@ -110,8 +111,7 @@ def size_of(place: Path) -> int:
 def _places(own: Path) -> Iterator[tuple[Path, str, str]]:
     """Yield place, kind and owner; nothing where somebody has planted a link."""
     for kind in _IN_FOLDERS:
-        folder = own / kind
-        for path in () if folder.is_symlink() else _children(folder):
+        for path in _children(own / kind):
             yield path, kind, path.name.partition(".")[2] if kind == "partial" else ""
     for path in _children(own):
         kind, mark, owner = path.name.partition("-")
@@ -135,6 +135,7 @@ def _written_s(path: Path) -> float:
 
 def _children(folder: Path) -> list[Path]:
     try:
+        refuse_link(folder)
         return list(folder.iterdir())
     except OSError:
         return []

@@ -22,7 +22,8 @@ from urllib.parse import unquote
 
 from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo, TransferReport, Voucher
-from mirrorhub.paths import OWN_FOLDER, file_name, path_problem
+from mirrorhub.ours import own_part
+from mirrorhub.paths import file_name, path_problem
 from mirrorhub.stores.disk import write_whole as write_whole
 from mirrorhub.stores.seen import SMALL, SeenBook, Stamp, boot_name, mark_of
 
@@ -62,7 +63,7 @@ class NoteBook:
     """The notes of one repository's folder."""
 
     def __init__(self, home: Path) -> None:
-        self._folder = home / OWN_FOLDER / "notes"
+        self._home = home
         self._seen = SeenBook(home)
 
     def read(self, revision: str) -> Note | None:
@@ -111,16 +112,19 @@ class NoteBook:
         """Replace the note on a revision, whole.
 
         Raises:
+            StoreError: A link stands in the place of the notes' folder.
             OSError: The disk refuses.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path(revision), json.dumps(encode_note(note), ensure_ascii=False).encode(), private=True)
+        path = self.path(revision)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(encode_note(note), ensure_ascii=False).encode(), private=True)
         self._seen.forget(revision)
 
     def forget(self, revision: str) -> None:
         """Remove the note on a revision: from then on nothing says that its directory is complete.
 
         Raises:
+            StoreError: A link stands in the place of the notes' folder.
             OSError: The disk refuses.
         """
         self.path(revision).unlink(missing_ok=True)
@@ -129,7 +133,7 @@ class NoteBook:
     def names(self) -> list[str]:
         """Return the revisions that there is a note on."""
         try:
-            files = sorted(self._folder.iterdir())
+            files = sorted(own_part(self._home, "notes").iterdir())
         except OSError:
             return []
         return [unquote(file.stem) for file in files if file.suffix == ".json" and not file.name.startswith(".")]
@@ -142,8 +146,12 @@ class NoteBook:
             return ""
 
     def path(self, revision: str) -> Path:
-        """Return where the note on a revision is kept."""
-        return self._folder / f"{file_name(revision)}.json"
+        """Return where the note on a revision is kept.
+
+        Raises:
+            StoreError: A link stands in the place of the notes' folder.
+        """
+        return own_part(self._home, "notes") / f"{file_name(revision)}.json"
 
 
 def held_files(

@@ -128,6 +128,7 @@ def finish_interrupted(home: Path) -> None:
 
 
 def _finish(home: Path, publication: Publication, staging: Path) -> None:
+    refuse_link(staging)
     waiting = {name: place for name, place in publication.places.items() if _exists(place)}
     moved = set(publication.places) - set(waiting)
     if publication.target.exists() or all(_exists(staging / name) for name in moved):

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from mirrorhub.paths import OWN_FOLDER, file_name
+from mirrorhub.ours import own_part
+from mirrorhub.paths import file_name
 from mirrorhub.stores.disk import write_whole
 
 SMALL = 1 << 20
@@ -46,7 +48,7 @@ class SeenBook:
     """What was hashed again under the present boot, by revision."""
 
     def __init__(self, home: Path) -> None:
-        self._folder = home / OWN_FOLDER / "seen"
+        self._home = home
 
     def read(self, revision: str, mark: str) -> dict[str, Stamp]:
         """Return the stamps that were found right; none where the book is of another state of the note."""
@@ -61,33 +63,29 @@ class SeenBook:
         """Write the stamps down where that can be done: a cache that is read-only is hashed each time."""
         record = json.dumps({"mark": mark, "stamps": stamps}, ensure_ascii=False).encode()
         with suppress(OSError):
-            self._folder.mkdir(exist_ok=True)
-            write_whole(self._path(revision), record, private=True)
-            for path in sorted(self._books(revision), key=_written_at, reverse=True)[_MACHINES:]:
-                path.unlink(missing_ok=True)
+            path = self._path(revision)
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, record, private=True)
+            for book in sorted(self._books(revision), key=_written_at, reverse=True)[_MACHINES:]:
+                book.unlink(missing_ok=True)
 
     def forget(self, revision: str) -> None:
         """Remove all books of a revision."""
-        for path in self._books(revision):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
         with suppress(OSError):
-            self._folder.rmdir()
+            for book in self._books(revision):
+                book.unlink(missing_ok=True)
+            self._folder().rmdir()
+
+    def _folder(self) -> Path:
+        return own_part(self._home, "seen")
 
     def _path(self, revision: str) -> Path:
-        return self._folder / f"{file_name(revision)}.{boot_name() or 'any'}.json"
+        return self._folder() / f"{file_name(revision)}.{boot_name() or 'any'}.json"
 
     def _books(self, revision: str) -> list[Path]:
-        name = file_name(revision)
         # The boot has no dot in it: another revision may go on with one where this one ends.
-        return [path for path in _children(self._folder) if path.name.rsplit(".", 2)[0] == name]
-
-
-def _children(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
+        book = re.compile(re.escape(file_name(revision)) + r"\.[0-9A-Za-z-]{1,64}\.json")
+        return [path for path in self._folder().iterdir() if book.fullmatch(path.name)]
 
 
 def _written_at(path: Path) -> float:
