@@ -381,11 +381,9 @@ def foreign(layout: Layout) -> Snapshot:
     with FakeHub([layout.repo]) as hub:
         snapshot = layout.fetch(hub.url)
     own = layout.home(snapshot) / OWN_FOLDER
-    (note,) = (own / "notes").iterdir()
-    # Folders in their places stop root, too.
-    note.unlink()
-    note.mkdir()
-    (own / "writable").mkdir()
+    # A link in its place stops root, too.
+    own.rename(own.with_name("elsewhere"))
+    own.symlink_to("elsewhere")
     return snapshot
 
 
@@ -401,7 +399,7 @@ def test_a_cache_that_somebody_else_has_filled(layout: Layout, foreign: Snapshot
 def test_a_foreign_cache_that_lacks_something(layout: Layout, foreign: Snapshot, harm: Callable[[Path], None]) -> None:
     """Where a file is not as listed, nothing is asked for that could not be written: the disk is named."""
     harm(foreign.path / LARGE)
-    with FakeHub([layout.repo]) as hub, pytest.raises(StoreError, match="directory"):
+    with FakeHub([layout.repo]) as hub, pytest.raises(StoreError, match="symbolic link"):
         layout.fetch(hub.url)
     assert not hub.log.requests(kind="body")
 

@@ -16,13 +16,22 @@ from mirrorhub import Endpoint, Settings, Snapshot, close, fetch
 from mirrorhub.config import Patience
 from mirrorhub.health import QUIET_S, Health
 from mirrorhub.health.memory import Figure, Memory, sighting
-from mirrorhub.health.preference import Grade, places
+from mirrorhub.health.preference import Grade, order_to_pull, places
 from mirrorhub.health.revival import see_who_lives_again
 from mirrorhub.http.carrier import build_carrier
 from mirrorhub.http.client import Client
 from mirrorhub.http.route import route_for
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.faults import Alter, Drip, HangBeforeAnswer, HangOnAccept, NoConnect, RefuseConnection, Status
+from tests.fakehub.faults import (
+    Alter,
+    Drip,
+    HangBeforeAnswer,
+    HangOnAccept,
+    NoConnect,
+    Redirect,
+    RefuseConnection,
+    Status,
+)
 from tests.fakehub.repo import sample_bytes
 from tests.fakehub.rules import Fault, Rule
 from tests.quick import IMPATIENT, quick
@@ -45,6 +54,11 @@ PATIENT = Patience(connect_s=40.0, answer_s=40.0)
 def repo(files: Mapping[str, bytes] = FILES) -> Repo:
     """A ModelScope repository."""
     return Repo("modelscope", "org/name", files)
+
+
+def huge() -> Repo:
+    """A Hugging Face repository, whose large file is redirected to a data host."""
+    return Repo("huggingface", "org/name", BIG)
 
 
 def remembered() -> Health:
@@ -131,6 +145,28 @@ def test_a_liar(files: Mapping[str, bytes], carrier: str) -> None:
         again(liar, good, files=files, patience=PATIENT)
         assert [request.kind for request in liar.log.requests()] == ["listing"]
         assert not good.log.requests(kind="listing")
+
+
+def test_a_liar_that_names_somebody_else() -> None:
+    """One that redirects to another file on an honest data host has lied itself: the host is not to blame."""
+    other = Repo("huggingface", "org/other", {name: bytes(len(data)) for name, data in BIG.items()})
+    with FakeHub([huge(), other], name="cdn") as cdn, FakeHub([huge()], name="good", cdn=cdn) as good:
+        ((path, _),) = BIG.items()
+        elsewhere = Rule(Redirect(f"{cdn.url}/org/other/resolve/main/{path}"), "body")
+        with FakeHub([huge()], [elsewhere], name="liar") as liar:
+            fetch("org/name", hub="huggingface", settings=quick(liar.url, good.url))
+            assert remembered().recall(Endpoint(liar.url)).has_lied
+            assert not remembered().recall_host(cdn.url).has_lied
+            found = places([Endpoint(liar.url), Endpoint(good.url)], remembered(), default=False)
+            assert order_to_pull(found) == [Endpoint(good.url), Endpoint(liar.url)]
+
+
+def test_a_data_host_that_lies_to_two() -> None:
+    """Where bytes were wrong whoever had led to a data host, that one has lied, too."""
+    with FakeHub([huge()], [Alter()], name="cdn") as cdn, FakeHub([huge()], name="good") as good:
+        with FakeHub([huge()], name="one", cdn=cdn) as one, FakeHub([huge()], name="two", cdn=cdn) as two:
+            fetch("org/name", hub="huggingface", settings=quick(one.url, two.url, good.url))
+        assert remembered().recall_host(cdn.url).has_lied
 
 
 @pytest.mark.parametrize(

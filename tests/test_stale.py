@@ -158,6 +158,29 @@ def test_no_snapshot_is_no_answer(where: dict[str, Any]) -> None:
         fetch("org/name", settings=quick(stopped()), **where)
 
 
+def test_another_revision_is_no_answer(where: dict[str, Any], hub: FakeHub, repo: Repo) -> None:
+    """A tag is not taken for the default revision because nothing else is there; asked for by name it is returned."""
+    repo.tag("v1.0")
+    repo.commit(NEW)
+    tagged = fetch("org/name", "v1.0", settings=quick(hub.url), **where)
+    hub.stop()
+    with pytest.raises(errors.ResolutionError, match="No endpoint"):
+        fetch("org/name", settings=quick(hub.url), **where)
+    assert fetch("org/name", "v1.0", settings=quick(hub.url), **where).stale
+    assert fetch("org/name", tagged.manifest.revision, local_files_only=True, **where).path == tagged.path
+
+
+def test_a_default_branch_that_was_named(where: dict[str, Any], hub: FakeHub, repo: Repo) -> None:
+    """What was brought by the default branch's name is the default revision, whatever else leads to that commit."""
+    branch = "master" if where["hub"] == "modelscope" else "main"
+    repo.tag("v1.0")
+    fetch("org/name", branch, settings=quick(hub.url), **where)
+    if "local_dir" not in where:
+        fetch("org/name", "v1.0", settings=quick(hub.url), **where)
+    hub.stop()
+    assert content(fetch("org/name", settings=quick(hub.url), **where)) == OLD
+
+
 def test_a_part_will_do_for_a_part(where: dict[str, Any], hub: FakeHub) -> None:
     """Complete means: all files that are wanted now."""
     fetch("org/name", settings=quick(hub.url), allow_patterns="*.json", **where)

@@ -431,6 +431,15 @@ def test_an_empty_report() -> None:
     assert Elements(page_of([replace(REPORT, elapsed_s=0.0)], "en")).open == []
 
 
+def test_a_report_without_measure() -> None:
+    """A report may name a call of hardly any length in which something happened at the end of all days."""
+    ((phase, *_), (trouble, *_)) = REPORT.phases, REPORT.troubles
+    late = replace(trouble, at_s=4e18, last_s=4e18)
+    report = replace(REPORT, elapsed_s=1e-300, phases=(replace(phase, at_s=4e18, elapsed_s=4e18),), troubles=(late,))
+    assert printed(report, 80)
+    assert Elements(page_of([report], "en")).open == []
+
+
 def link(path: Path) -> None:
     """A symbolic link to a report."""
     target = path.with_name("target.json")

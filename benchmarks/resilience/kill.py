@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import random
 import shutil
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("--megabytes-per-s", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of those who were killed
     chance = random.Random(arguments.seed)
     sizes = {f"large-{number}.bin": 12_000_000 for number in range(4)}
     sizes |= {f"small-{number}.txt": chance.randrange(250_000) for number in range(30)}
@@ -145,9 +147,16 @@ def on_disk(home: Path, files: Mapping[str, File]) -> dict[str, list[Span]]:
             lines = journal.read_text().splitlines(keepends=True)
             spans[name] += [tuple(json.loads(line)[:2]) for line in lines if line.endswith("\n")]
         ready = own / f"ready/sha256-{file.sha256}"
-        if ready.is_file() and file_digest(ready, Digest("sha256", file.sha256), file.size) == file.sha256:
+        # Killed while it was published: there already, or on its way there.
+        published = [own.parent / "snapshots/master" / name, *own.glob(f"staging-*/{name}")]
+        if any(is_right(place, file) for place in (ready, *published)):
             spans[name] = [(0, file.size)]
     return spans
+
+
+def is_right(place: Path, file: File) -> bool:
+    """Whether a file is there and what it should be."""
+    return place.is_file() and file_digest(place, Digest("sha256", file.sha256), file.size) == file.sha256
 
 
 def look_at_requests(

@@ -14,11 +14,12 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
-from mirrorhub.models import Snapshot, SnapshotRequest, Trust
+from mirrorhub.models import HubName, Snapshot, SnapshotRequest, Trust
 from mirrorhub.recall import is_believed, remembered, unnoted
 from mirrorhub.stores.registry import Store
 
 log = logging.getLogger(__name__)
+DEFAULT_BRANCHES: dict[HubName, tuple[str, ...]] = {"modelscope": ("master", "main"), "huggingface": ("main",)}
 _TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
 
 
@@ -41,6 +42,17 @@ def what_is_there(call: Asking, store: Store, error: ChainError) -> Snapshot:
 
 
 def _found(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot | None:
+    """Find what was asked for; of the default revision, what bears its name.
+
+    A tag or a commit that is the only one there does for an SDK that is offline, and for whoever asks for that: nobody
+    has said that it is what the default revision was.
+    """
+    revisions = [request.revision] if request.revision else DEFAULT_BRANCHES[request.repo.hub]
+    tried = (_as_noted(replace(request, revision=one), store, trust) for one in revisions)
+    return next((found for found in tried if found is not None), None)
+
+
+def _as_noted(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot | None:
     """Find what is complete; what somebody else has brought, and noted for himself only, is taken at its word."""
     try:
         found = remembered(request, store)

@@ -93,7 +93,8 @@ def _drawn(track: Track, length_s: float, columns: int, ramp: str) -> str:
 
 
 def _column(at_s: float, length_s: float, columns: int) -> int:
-    return max(0, min(columns - 1, int(at_s / length_s * columns)))
+    # Cut off first: of lengths that a report may name, the quotient may be beyond all measure.
+    return max(0, min(columns - 1, int(min(1.0, at_s / length_s) * columns)))
 
 
 def _table(sheet: Sheet, spared: Container[int] = ()) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from mirrorhub.chain import Chain
@@ -17,7 +17,6 @@ LEAST = 64 << 10
 """Fewer bytes than these say nothing about a rate."""
 COUNTED = 3
 """Of one fault so many count for a call at most: two hundred files that fail together are one event."""
-OF_BYTES = (Fault.WRONG_DIGEST, Fault.CRAWLING)
 NOT_ITS_OWN = frozenset(
     {
         Fault.NO_REPO,
@@ -39,18 +38,33 @@ def tell(contacts: Iterable[Contact], chain: Chain, health: Health) -> None:
     found = [contact for contact in contacts if contact.endpoint.hub != "wheel"]
     wholes = [contact.impressions.whole for contact in found]
     best = max((_rate(whole) for whole in wholes if whole.received >= LEAST), default=0.0)
-    for contact in found:
-        faults = _faults(contact, chain, best)
+    told = [(contact, _faults(contact, chain, best)) for contact in found]
+    liars = _lying_hosts(told)
+    for contact, faults in told:
         if faults or contact.answered:
-            _tell(contact, chain, health, faults)
+            _tell(contact, chain, health, faults, liars)
 
 
-def _tell(contact: Contact, chain: Chain, health: Health, faults: Counter[Fault]) -> None:
+def _lying_hosts(told: Iterable[tuple[Contact, Counter[Fault]]]) -> frozenset[str]:
+    """Return data hosts whose bytes were wrong whoever had led there: one endpoint may have named a wrong file."""
+    led = Counter(
+        origin
+        for contact, faults in told
+        if faults[Fault.WRONG_DIGEST]
+        for origin, seen in contact.impressions
+        if origin != contact.origin and seen.received
+    )
+    return frozenset(origin for origin, endpoints in led.items() if endpoints > 1)
+
+
+def _tell(contact: Contact, chain: Chain, health: Health, faults: Counter[Fault], liars: Container[str]) -> None:
     # Whoever was left waiting had kept still, and did not get over it: else it was only not needed.
     silent = Fault.READ_TIMEOUT in faults and chain.is_avoided(contact.endpoint)
     hosts = {origin: seen for origin, seen in contact.impressions if origin != contact.origin and seen.is_known}
     for origin, seen in hosts.items():
-        health.learn_host(origin, _of_host(seen, faults, health.now, silent=silent))
+        of_bytes = (Fault.CRAWLING, Fault.WRONG_DIGEST) if origin in liars else (Fault.CRAWLING,)
+        own = Counter({fault: faults[fault] for fault in of_bytes})
+        health.learn_host(origin, _of_host(seen, own, health.now, silent=silent))
         faults = faults - seen.faults
     stuck = next((origin for origin, seen in hosts.items() if seen.is_gone(silent=True)), None)
     if stuck and silent:
@@ -79,7 +93,7 @@ def _of_host(seen: Impression, faults: Counter[Fault], now: float, *, silent: bo
     own = Counter(seen.faults)
     if seen.received or seen.left_at > seen.heard_at:
         # The bytes were its own, or should have been: so is whatever was wrong with them.
-        own |= Counter({fault: faults[fault] for fault in OF_BYTES})
+        own |= faults
     if gone and silent:
         own |= Counter({Fault.READ_TIMEOUT: 1})
     return replace(
