@@ -161,3 +161,13 @@ def test_a_holder_whose_name_is_damaged(lock: Path, holder: subprocess.Popen[str
     lock.with_name("lock.holder").write_text('{"pid": "x", "since": []}')
     with pytest.raises(LockTimeoutError, match="another process"):
         asyncio.run(take(lock, 0.1))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+def test_a_holder_whose_name_is_a_pipe(lock: Path, holder: subprocess.Popen[str]) -> None:
+    """A pipe in the place of the holder's note holds up neither the wait nor the loop's other calls."""
+    note = lock.with_name("lock.holder")
+    note.unlink()
+    os.mkfifo(note)
+    with pytest.raises(LockTimeoutError, match="another process"):
+        asyncio.run(take(lock, 0.1))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from mirrorhub import fetch
 from mirrorhub.cli import main
-from mirrorhub.errors import StoreError
+from mirrorhub.errors import NotCachedError, StoreError
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.seen import boot_name
 from tests.fakehub import FakeHub, Repo
 from tests.quick import quick
 
@@ -180,3 +183,44 @@ def test_a_linked_folder_to_publish_from(docs: Path, tmp_path: Path) -> None:
     bring()
     assert contents(docs) == {"thesis.txt": b"years of work"}
     assert not path.is_symlink()
+
+
+def to_pipe(path: Path) -> None:
+    """Put a pipe that nobody writes to in a file's place, with the file's time."""
+    times = None
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        times = status.st_atime_ns, status.st_mtime_ns
+        path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+    if times:
+        os.utime(path, ns=times)
+
+
+pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+PIPES = [".mirrorhub/notes/{label}.json", ".mirrorhub/seen/{label}.{boot}.json", ".mirrorhub/publish-free-1.json"]
+PIPES += ["snapshots/{label}/pkg/__init__.py", "snapshots/{label}/config.json", "refs/main", ".mirrorhub/lock.holder"]
+
+
+@pipes
+@pytest.mark.parametrize("hub_name", HUBS)
+@pytest.mark.parametrize("place", PIPES)
+def test_a_pipe(place: str, hub_name: str) -> None:
+    """A pipe in the place of a file of ours or of a snapshot holds nobody up: a call, a look at the cache, a hash."""
+    path = bring(hub_name)
+    to_pipe(path.parents[1] / place.format(label=path.name, boot=boot_name() or "any"))
+    assert main(["cache", "list"]) == 0
+    assert main(["cache", "verify"]) == (5 if "snapshots" in place else 0)
+    assert {name: (bring(hub_name) / name).read_bytes() for name in FILES} == FILES
+    assert main(["cache", "prune", "hf://org/name" if hub_name == "huggingface" else "org/name", "-y"]) == 0
+
+
+@pipes
+@pytest.mark.parametrize("hub_name", HUBS)
+def test_a_pipe_offline(hub_name: str) -> None:
+    """A pipe of the size and time of an empty file is not that file."""
+    path = bring(hub_name)
+    to_pipe(path / "pkg" / "__init__.py")
+    with pytest.raises(NotCachedError):
+        fetch("org/name", hub=hub_name, local_files_only=True)

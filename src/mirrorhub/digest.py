@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from pathlib import Path
 from typing import Protocol
 
 from mirrorhub.models import Digest, FileEntry
+from mirrorhub.rawfile import to_read
 
 BLOCK = 1 << 20
 
@@ -44,7 +46,10 @@ def file_matches(path: Path, entry: FileEntry) -> bool:
 
 
 def _matches(path: Path, entry: FileEntry) -> bool:
-    size = path.stat().st_size
+    status = path.stat()
+    size = status.st_size
+    if not stat.S_ISREG(status.st_mode):
+        return False
     if entry.size is not None and size != entry.size:
         return False
     digest = entry.digest
@@ -52,9 +57,13 @@ def _matches(path: Path, entry: FileEntry) -> bool:
 
 
 def file_digest(path: Path, digest: Digest, size: int) -> str:
-    """Hash a file the way `digest` was made."""
+    """Hash a file the way `digest` was made.
+
+    Raises:
+        OSError: It is no file, or cannot be read.
+    """
     hasher = hasher_for(digest, size)
-    with path.open("rb") as file:
+    with to_read(path) as file:
         while block := file.read(BLOCK):
             hasher.update(block)
     return hasher.hexdigest()

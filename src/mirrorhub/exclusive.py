@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirrorhub.errors import LockTimeoutError
+from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 log = logging.getLogger(__name__)
 LONG_S = 3.0
+_LONGEST_HOLDER = 4_096
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
@@ -127,7 +129,8 @@ def _holder_name(holder: Path) -> str:
 def _told(holder: Path) -> tuple[str, float] | None:
     """Read who holds the lock, and since when."""
     try:
-        told = json.loads(holder.read_text())
+        with to_read(holder, NOT_THROUGH_LINKS) as file:
+            told = json.loads(file.read(_LONGEST_HOLDER))
         return f"process {int(told['pid'])} on {str(told['host'])[:100]}", float(told["since"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

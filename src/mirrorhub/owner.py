@@ -8,6 +8,7 @@ start of the machine. So its start time is part of the name, and a boot, or a co
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -17,6 +18,8 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
 
 QUIET_S = 60.0
 """An owner on another host cannot be asked whether it lives; one that has written nothing for so long does not."""
@@ -29,9 +32,10 @@ def read_regular(path: Path) -> bytes:
     Raises:
         OSError: It is something else, or cannot be read.
     """
-    if not is_regular(path):
-        raise FileNotFoundError(f"{path} is not a regular file")
-    return path.read_bytes()
+    with to_read(path, NOT_THROUGH_LINKS) as file:
+        if os.fstat(file.fileno()).st_nlink != 1:
+            raise OSError(errno.EMLINK, "another name of somebody else's file", str(path))
+        return file.read()
 
 
 def is_regular(path: Path) -> bool:

@@ -1,15 +1,36 @@
-"""Files without a buffer: a write takes all of the bytes or fails, and is on the medium once it is synced."""
+"""Files as the system has them: a write takes all of the bytes or fails, and is on the medium once it is synced.
+
+What is opened to be read is a file: a pipe that somebody has planted in its place would hold up the reader for ever.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
-from io import RawIOBase
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 
 SYNCED = 1 << 20
 """Bytes from which on a file is synced before anything is said of it."""
+NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0)
+UNNOTICED = getattr(os, "O_NOATIME", 0)
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def to_read(path: Path, flags: int = 0) -> BufferedReader:
+    """Open a file to read: neither a pipe nor a device nor a folder, and that without waiting.
+
+    Raises:
+        OSError: It is something else, is not there, or cannot be read.
+    """
+    number = os.open(path, _READING | flags)
+    if stat.S_ISREG(os.fstat(number).st_mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def opened(path: Path, *flags: int) -> RawIOBase:

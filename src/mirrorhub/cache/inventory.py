@@ -15,6 +15,7 @@ from mirrorhub.config import Settings
 from mirrorhub.models import HubName, Repo, RepoType
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.aside import Aside, asides
+from mirrorhub.stores.huggingface import read_ref
 from mirrorhub.stores.leftovers import Leftover, leftovers
 from mirrorhub.stores.notes import Note, NoteBook, stamp_of
 
@@ -208,7 +209,7 @@ def _refs(home: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in _files_below(home / "refs"):
         with suppress(OSError, UnicodeDecodeError):
-            commit = path.read_text(encoding="ascii").strip()
+            commit = read_ref(path)
             found.setdefault(commit, []).append(path.relative_to(home / "refs").as_posix())
     return found
 

@@ -24,6 +24,7 @@ from mirrorhub.ours import check_parts, own_part
 from mirrorhub.paths import OWN_FOLDER, file_name
 from mirrorhub.stores import aside, trash
 from mirrorhub.stores.disk import check_writable, disk_errors
+from mirrorhub.stores.huggingface import read_ref
 from mirrorhub.stores.leftovers import drop, leftovers
 from mirrorhub.stores.notes import NoteBook, stamp_of
 from mirrorhub.stores.publish import finish_interrupted
@@ -243,7 +244,7 @@ def _forget_refs(home: Path, commit: str) -> None:
         return
     for path in [path for path in refs.rglob("*") if path.is_file() and not path.is_symlink()]:
         with suppress(OSError, UnicodeDecodeError):
-            if path.read_text(encoding="ascii").strip() == commit:
+            if read_ref(path) == commit:
                 path.unlink()
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot
 from mirrorhub.digest import BLOCK, hasher_for
 from mirrorhub.models import Digest, FileEntry, Snapshot
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.rawfile import UNNOTICED, to_read
 from mirrorhub.stores.notes import NoteBook, stamp_of
 from mirrorhub.stores.seen import Stamp
 
@@ -115,7 +116,7 @@ class Verification:
 
     def _hash(self, place: Path, digest: Digest, size: int) -> str:
         hasher = hasher_for(digest, size)
-        with open(place, "rb", opener=_unnoticed) as file:
+        with _unnoticed(place) as file:
             while block := file.read(BLOCK):
                 hasher.update(block)
                 self._on_bytes(len(block))
@@ -162,12 +163,12 @@ def repair(repo: StoredRepo, verdict: Verdict, cache_dir: str | None, options: O
     return fetch(manifest.repo.id, manifest.revision, cache_dir, **given)
 
 
-def _unnoticed(path: str, flags: int) -> int:
+def _unnoticed(path: Path) -> BufferedReader:
     """Open a file without leaving a time of reading: to be verified is not to be used."""
     try:
-        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+        return to_read(path, UNNOTICED)
     except PermissionError:
-        return os.open(path, flags)
+        return to_read(path)
 
 
 def _extra(repo: StoredRepo, snapshot: StoredSnapshot) -> list[Finding]:

@@ -22,12 +22,13 @@ from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.ours import own_part, refuse_link
 from mirrorhub.paths import OWN_FOLDER
-from mirrorhub.rawfile import copy_whole
+from mirrorhub.rawfile import copy_whole, to_read
 from mirrorhub.stores.disk import write_whole
 from mirrorhub.stores.notes import Note, NoteBook
 from mirrorhub.stores.publish import Publication, Vanished, publish
 
 _HEX = frozenset("0123456789abcdef")
+_LONGEST_REF = 100
 
 
 class HuggingFaceStore:
@@ -116,7 +117,7 @@ class HuggingFaceStore:
 
     def _ref(self, name: str) -> str:
         try:
-            return (self.home / "refs" / name).read_text(encoding="ascii").strip()
+            return read_ref(self.home / "refs" / name)
         except (OSError, UnicodeDecodeError):
             return ""
 
@@ -170,6 +171,16 @@ class HuggingFaceStore:
         except (OSError, NotImplementedError):
             return False
         return True
+
+
+def read_ref(path: Path) -> str:
+    """Return the commit that a ref leads to.
+
+    Raises:
+        OSError: There is no such ref; UnicodeDecodeError, it is none.
+    """
+    with to_read(path) as file:
+        return file.read(_LONGEST_REF).decode("ascii").strip()
 
 
 def _commit(manifest: Manifest) -> str:

@@ -11,8 +11,10 @@ time are found by their digest only: with `verify=True`, or `mirrorhub cache ver
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +26,7 @@ from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo, TransferReport, Voucher
 from mirrorhub.ours import own_part
 from mirrorhub.paths import file_name, path_problem
+from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
 from mirrorhub.stores.disk import write_whole as write_whole
 from mirrorhub.stores.seen import SMALL, SeenBook, Stamp, boot_name, mark_of
 
@@ -69,7 +72,7 @@ class NoteBook:
     def read(self, revision: str) -> Note | None:
         """Return the note on a revision; a damaged one counts as none, and its files are hashed again."""
         try:
-            with self.path(revision).open("rb") as file:
+            with to_read(self.path(revision), NOT_THROUGH_LINKS) as file:
                 mark = mark_of(os.fstat(file.fileno()))
                 note = decode_note(json.loads(file.read()))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -186,6 +189,8 @@ def stamp_of(path: Path) -> Stamp:
         OSError: There is no such file.
     """
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     return status.st_size, status.st_mtime_ns
 
 

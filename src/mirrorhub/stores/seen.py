@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mirrorhub.ours import own_part
 from mirrorhub.paths import file_name
+from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
 from mirrorhub.stores.disk import write_whole
 
 SMALL = 1 << 20
@@ -53,7 +54,8 @@ class SeenBook:
     def read(self, revision: str, mark: str) -> dict[str, Stamp]:
         """Return the stamps that were found right; none where the book is of another state of the note."""
         try:
-            raw = json.loads(self._path(revision).read_bytes())
+            with to_read(self._path(revision), NOT_THROUGH_LINKS) as file:
+                raw = json.loads(file.read())
             stamps = raw["stamps"] if raw["mark"] == mark else {}
             return {str(path): (int(stamp[0]), int(stamp[1])) for path, stamp in stamps.items()}
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
