@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,29 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         env={**os.environ, "COLUMNS": "300"},
     )
+
+
+INTERRUPT_IMPORTS = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mirrorhub.cli.why":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+STARTS = {
+    "the module": "import runpy; runpy.run_module('mirrorhub', run_name='__main__')",
+    "the command": "from importlib.metadata import EntryPoint as Entry; sys.exit(Entry('', sys.argv[1], '').load()())",
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_interrupted_while_it_starts(start: str) -> None:
+    """Ctrl-C is obeyed without a traceback while the command line is being imported, too."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    command = [sys.executable, "-c", INTERRUPT_IMPORTS + STARTS[start], project["scripts"]["mirrorhub"]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
 
 
 def test_download() -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import logging
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from mirrorhub import fetch
+from mirrorhub import Endpoint, fetch
+from mirrorhub.beat import Beat
+from mirrorhub.chain import Chain
 from mirrorhub.cli import main
-from mirrorhub.errors import MirrorHubError
+from mirrorhub.config import Patience
+from mirrorhub.errors import ChainError
+from mirrorhub.faults import Hopeless
 from mirrorhub.report.discretion import MAX_TEXT, Discretion
+from mirrorhub.walk import walk
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import BadListing, GzipBody, Redirect, Status
 from tests.fakehub.rules import Fault, Rule
@@ -64,6 +72,7 @@ def test_nothing_to_hide() -> None:
     assert Discretion(["", "abc"], "/", "", "").clean("abc /x/y on z") == "abc /x/y on z"
 
 
+ECHO = {"x-error-code": "EntryNotFound", "x-error-message": SECRET.lower()}
 SMUGGLED: list[tuple[str, list[Fault | Rule]]] = [
     ("in an error", [Status(403, json={"Code": 10010101001, "Message": f"no {SECRET}", "error": f"no {SECRET}"})]),
     ("in a redirect's path", [Rule(Redirect(f"http://a.test/{quote(SECRET, safe='')}"), "body")]),
@@ -72,6 +81,9 @@ SMUGGLED: list[tuple[str, list[Fault | Rule]]] = [
     ("in a redirect's host", [Rule(Redirect(f"https://{SECRET[:-3]}.invalid/x"), "body")]),
     ("in a header", [Rule(GzipBody(encoding=SECRET), "body")]),
     ("in a file's name", [Rule(BadListing(entries=(f"../{SECRET}",)), "listing")]),
+    ("in a header of an error", [Rule(Status(404, json={"Code": 1, "Message": SECRET}, headers=ECHO))]),
+    ("in a kind of content", [Status(200, b"x", content_type=f"text/{SECRET}")]),
+    ("in a range", [Rule(Status(206, b"x", headers={"content-range": f"bytes {SECRET}"}), "body")]),
     ("in an error, encoded", [Status(403, json={"Code": 1, "Message": f"{BASE64} {SECRET.upper()}", "error": BASE64})]),
 ]
 
@@ -90,6 +102,11 @@ def everything_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Itera
     told += [captured.out, page.read_text(encoding="utf-8")]
     told += [path.read_text() for path in tmp_path.rglob("*.json") if path.parent.name in KINDS]
     assert len(told) > 2
+    assert_discreet(*told)
+
+
+def assert_discreet(*told: str) -> None:
+    """Nothing of it is a secret, or a part of one."""
     for text in told:
         for spelling in (SECRET, HEAD, quote(SECRET, safe=""), BASE64, "x-amz"):
             assert spelling.casefold() not in text.casefold()
@@ -97,11 +114,51 @@ def everything_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Itera
 
 @pytest.mark.parametrize("hub_name", ["modelscope", "huggingface"])
 @pytest.mark.parametrize(("way", "faults"), SMUGGLED, ids=[row[0] for row in SMUGGLED])
-def test_smuggled(way: str, faults: list[Fault | Rule], hub_name: str, everything_told: list[str]) -> None:
-    """A hub that says the token again, in whatever place, does not get it into a report."""
+def test_smuggled(
+    way: str,
+    faults: list[Fault | Rule],
+    hub_name: str,
+    everything_told: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A hub that says the token again, in whatever place, gets it into no report, error, attempt or line of a log."""
+    caplog.set_level(logging.DEBUG, "mirrorhub")
     repo = Repo("modelscope" if hub_name == "modelscope" else "huggingface", "org/name", FILES)
-    with FakeHub([repo], faults, token=SECRET) as hub, pytest.raises(MirrorHubError):
+    with FakeHub([repo], faults, token=SECRET) as hub, pytest.raises(ChainError) as caught:
         fetch("org/name", hub=hub_name, settings=quick(hub.url), token=SECRET)
+    logged = [caplog.handler.format(record) for record in caplog.records if record.name.startswith("mirrorhub")]
+    assert logged
+    assert caught.value.attempts
+    assert_discreet("".join(traceback.format_exception(caught.value)), str(caught.value.attempts), *logged)
+
+
+def test_an_answer_that_no_rule_foresaw(caplog: pytest.LogCaptureFixture) -> None:
+    """What Python says of an answer that cannot be read may hold a part of it: a log tells it without the token."""
+    caplog.set_level(logging.DEBUG, "mirrorhub")
+    chain = Chain([Endpoint("https://a.test")], Patience(), 60, discreet=DISCRETION.clean)
+
+    async def ask(endpoint: Endpoint, beat: Beat) -> int:
+        return int(SECRET)
+
+    async def use(endpoint: Endpoint, answer: int) -> int:
+        return answer
+
+    with pytest.raises(Hopeless) as caught:
+        asyncio.run(walk(chain, "listing", ask, use))
+    ((_, failure),) = caught.value.failures
+    assert "Traceback" in caplog.text
+    assert_discreet(caplog.text, str(failure), str(chain.attempts))
+
+
+def test_a_comparison_of_endpoints(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub that says the token again does not get it into a comparison."""
+    monkeypatch.setenv("MODELSCOPE_API_TOKEN", SECRET)
+    faults = [Status(404, json={"Code": 1, "Message": f"no {SECRET.upper()}"})]
+    with FakeHub([Repo("modelscope", "org/name", FILES)], faults) as hub:
+        main(["bench", "org/name", "--endpoint", hub.url, "--json"])
+    told = capsys.readouterr()
+    assert "answered 404: no ***" in told.out
+    assert_discreet(told.out, told.err)
 
 
 def test_a_file_named_after_the_token(everything_told: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -63,15 +62,11 @@ def written(root: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("hub", HUBS)
 def test_only_the_last_of_four_works(four: list[FakeHub], carrier: str, hub: str) -> None:
     """Refused, hung and altered endpoints cost little, and the good one's bytes are published."""
-    started = time.monotonic()
     snapshot = fetch("org/name", hub=hub, endpoints=[hub.url for hub in four])
-    elapsed = time.monotonic() - started
     assert written(snapshot.path) == FILES
     assert all(len(endpoint.log.connections) <= 1 for endpoint in four)
     assert not any(endpoint.log.heads for endpoint in four)
     assert {attempt.endpoint for attempt in snapshot.attempts} == {endpoint.url for endpoint in four}
-    # The silent one is overtaken after a second and asked no more: not once per file.
-    assert elapsed < 3.0
 
 
 def test_altered_bytes_everywhere(carrier: str, tmp_path: Path) -> None:
@@ -155,10 +150,11 @@ def test_nobody_listens() -> None:
 def test_tls_that_never_answers(carrier: str) -> None:
     """An endpoint that accepts and then says nothing is overtaken."""
     with FakeHub(repos(), [HangOnAccept()], name="h") as silent, FakeHub(repos(), name="g") as good:
-        started = time.monotonic()
         snapshot = fetch("org/name", endpoints=[silent.url, good.url])
-        assert time.monotonic() - started < 2.0
-        assert written(snapshot.path) == FILES
+    assert written(snapshot.path) == FILES
+    assert not silent.log.requests()
+    (overtaken,) = (attempt.outcome for attempt in snapshot.attempts if attempt.endpoint == silent.url)
+    assert overtaken == "silent, another one was faster"
 
 
 def test_a_listing_that_drips(carrier: str) -> None:

@@ -134,7 +134,7 @@ def test_every_kind_of_down(
 ) -> None:
     """However all endpoints fail, the snapshot is returned, marked as stale, with one warning and what was tried."""
     address = DOWN[kind]()
-    settings = quick(address, silence_s=1.0, patience=replace(IMPATIENT, connect_limit_s=0.5))
+    settings = quick(address, silence_s=0.3, patience=replace(IMPATIENT, connect_limit_s=0.3))
     snapshot = fetch("org/name", settings=settings, **where)
     assert (snapshot.path, snapshot.stale, snapshot.verified) == (stored.path, True, True)
     assert content(snapshot) == OLD
@@ -142,8 +142,17 @@ def test_every_kind_of_down(
     (said,) = warnings(caplog)
     assert "no endpoint could be asked" in said
     assert str(stored.path) in said
+
+
+def test_who_wants_nothing_old(where: dict[str, Any], stored: Snapshot, hub: FakeHub, repo: Repo) -> None:
+    """With `allow_stale=False` it is the endpoints' error, wherever it happened, and the snapshot is left as it is."""
     with pytest.raises(errors.ResolutionError):
-        fetch("org/name", settings=settings, allow_stale=False, **where)
+        fetch("org/name", settings=quick(stopped()), allow_stale=False, **where)
+    repo.commit(NEW)
+    hub.set_faults(Rule(Status(503), "body"))
+    with pytest.raises(errors.TransferError):
+        fetch("org/name", settings=quick(hub.url), allow_stale=False, **where)
+    assert content(stored) == OLD
 
 
 def test_down_in_different_ways(where: dict[str, Any], stored: Snapshot) -> None:
@@ -242,9 +251,6 @@ def test_down_after_the_listing(
     assert snapshot.manifest.files == stored.manifest.files
     assert snapshot.attempts
     assert len([said for said in warnings(caplog) if "could not be brought" in said]) == 1
-    with pytest.raises(errors.TransferError):
-        fetch("org/name", settings=settings, allow_stale=False, **where)
-    assert content(snapshot) == OLD
     hub.set_faults()
     assert content(fetch("org/name", settings=quick(hub.url), **where)) == {**OLD, **NEW}
 

@@ -21,7 +21,7 @@ from mirrorhub.models import Repo as RepoName
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import Note, NoteBook, encode_note, held_files, left_over, merged, stamp_of
 from mirrorhub.stores.publish import Publication, finish_interrupted, publish
-from mirrorhub.stores.seen import boot_name
+from mirrorhub.stores.seen import boot_name, name_of_boot
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import NoDigests
 
@@ -124,6 +124,29 @@ def test_held_by_stamp(tmp_path: Path) -> None:
     assert not held_files(tmp_path, [A], note, verify=True)
     os.utime(file, ns=(1, 1))
     assert not held_files(tmp_path, [A], note)
+
+
+def test_a_system_that_does_not_say_which_start_it_is(tmp_path: Path) -> None:
+    """Then each process counts as one: of an earlier one, and of nobody knows which, no small file is trusted."""
+    stamp = (1, 1)
+    earlier, later = name_of_boot(tmp_path / "none"), name_of_boot(tmp_path / "none")
+    assert earlier != later
+    for boot in (earlier, later, ""):
+        assert not Note(manifest(A), {"a.txt": stamp}, boot=boot).trusts("a.txt", stamp)
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [(b"1-2a\n", "1-2a"), (b"", None), (b"../x", None), (b"\xff", None), (b"1" * 65, None)],
+    ids=range(5),
+)
+def test_the_name_of_a_start(told: bytes, name: str | None, tmp_path: Path) -> None:
+    """It is as the system tells it; what cannot be a part of a file's name is none."""
+    file = tmp_path / "boot_id"
+    file.write_bytes(told)
+    found = name_of_boot(file)
+    assert found.replace("-", "").isalnum()
+    assert (found == name) is (name is not None)
 
 
 def test_held_by_digest(tmp_path: Path) -> None:

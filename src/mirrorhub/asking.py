@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
@@ -16,8 +17,9 @@ from mirrorhub.health.preference import Grade, Place, order_to_pull, places
 from mirrorhub.health.revival import see_who_lives_again
 from mirrorhub.http.client import Client
 from mirrorhub.lanes import EXPECTED_SIZE, Lanes
-from mirrorhub.models import SnapshotRequest
+from mirrorhub.models import Endpoint, SnapshotRequest
 from mirrorhub.report.account import Account
+from mirrorhub.report.discretion import Discretion, discretion_for
 from mirrorhub.stopwatch import Stopwatch
 
 
@@ -55,7 +57,7 @@ async def asking(request: SnapshotRequest, settings: Settings, client: Client) -
     """What one call asks with; however it ends, it leaves its report."""
     health = Health(settings.state_dir)
     found = places(endpoints_for(request.repo, settings), health, default=settings.endpoints is None)
-    chain = _chain(found, settings)
+    chain = _chain(found, settings, _discreet(request, settings, [place.endpoint for place in found]))
     see_who_lives_again(found, settings, client, health, chain.welcome)
     expected = EXPECTED_SIZE if request.wanted.paths is None else 0
     lanes = Lanes(Contacts(request, settings, client, chain), chain, health, expected=expected)
@@ -71,9 +73,20 @@ async def asking(request: SnapshotRequest, settings: Settings, client: Client) -
         await lanes.aclose()
 
 
-def _chain(found: Sequence[Place], settings: Settings) -> Chain:
+def _discreet(request: SnapshotRequest, settings: Settings, endpoints: Sequence[Endpoint]) -> Callable[[str], str]:
+    """Keep what this call may send to itself; most calls have nothing to tell, and never look for it."""
+
+    @cache
+    def discretion() -> Discretion:
+        return discretion_for(settings, endpoints, request.token)
+
+    return lambda text: discretion().clean(text)
+
+
+def _chain(found: Sequence[Place], settings: Settings, discreet: Callable[[str], str]) -> Chain:
     """Put the endpoints in order, with what is remembered of them."""
-    chain = Chain([place.endpoint for place in found], settings.patience, settings.silence_s)
+    endpoints = [place.endpoint for place in found]
+    chain = Chain(endpoints, settings.patience, settings.silence_s, discreet=discreet)
     chain.pull_in_order(order_to_pull(found))
     for place in found:
         if place.is_gone:

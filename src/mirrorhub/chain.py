@@ -32,6 +32,7 @@ class Chain:
         silence_s: How long nobody may give a byte before the call ends.
         clock: Tells the time, in seconds.
         sleep: Lets time pass.
+        discreet: Returns what an endpoint has said without what it must not say again: tokens, logins, signed queries.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Chain:
         silence_s: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        discreet: Callable[[str], str] = str,
     ) -> None:
         self.endpoints = tuple(endpoints)
         self.attempts: list[Attempt] = []
@@ -49,6 +51,7 @@ class Chain:
         self.silence_s = silence_s
         self.clock = clock
         self.sleep = sleep
+        self.discreet = discreet
         self._standing = {endpoint: Standing() for endpoint in self.endpoints}
         self._to_pull = self.endpoints
         self._heard_at = clock()

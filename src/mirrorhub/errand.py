@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -81,6 +82,8 @@ class Errand(Generic[Answer, Result]):
         Raises:
             Hopeless: Nobody can mend it.
         """
+        # An endpoint knows the token that it was sent, and may say it again.
+        failure.message = self.chain.discreet(failure.message)
         self.chain.record(endpoint, self.subject, failure.message, failure.fault, started)
         self.failures.append((endpoint, failure))
         self.asked.pop(endpoint, None)
@@ -127,5 +130,6 @@ class Errand(Generic[Answer, Result]):
         if isinstance(error, Failure):
             return error
         # An answer that no rule foresaw is this endpoint's failure, not the call's.
-        log.debug("%s: %s", endpoint, self.subject, exc_info=error)
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        log.debug("%s: %s: %s", endpoint, self.subject, "\n".join(map(self.chain.discreet, lines)))
         return Failure(Fault.NOT_A_HUB, f"gave an answer that cannot be read ({type(error).__name__})")

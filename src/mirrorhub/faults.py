@@ -47,7 +47,7 @@ class Failure(Exception):  # noqa: N818 - not an error yet: the chain decides
 
     Attributes:
         fault: The kind.
-        message: What happened, in words, secrets removed.
+        message: What happened, in words; whoever is told it, is told it without secrets: see `Chain.discreet`.
         retry_after_s: When the endpoint wants to be asked again, in seconds from now.
     """
 
@@ -57,6 +57,9 @@ class Failure(Exception):  # noqa: N818 - not an error yet: the chain decides
         super().__init__(self.message)
         self.fault = fault
         self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class WrongDigest(Failure):

@@ -160,7 +160,8 @@ class Intake:
             await pieces.flush(piece)
             if not pieces.may_mix or pieces.shrink(piece, *asked):
                 raise
-            log.info("%s: left %s, which had given the piece: %s", self._entry.path, endpoint, failure.message)
+            said = self._chain.discreet(failure.message)
+            log.info("%s: left %s, which had given the piece: %s", self._entry.path, endpoint, said)
         finally:
             self._chain.logbook.gave(piece.source, started)
         if not pieces.in_memory:

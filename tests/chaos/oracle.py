@@ -18,10 +18,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+from fnmatch import fnmatchcase
 
 from tests.chaos.effects import Effect, Subject, body_of, effect, listing_of, touches
 from tests.chaos.schedule import LIMIT_S, Call, File, Host, Schedule
 from tests.fakehub import faults as f
+from tests.fakehub.repo import LFS_PATTERNS, HubName
 from tests.fakehub.rules import ConnectionFault, Fault, Rule
 
 LAPS, STALL_S, CONNECT_LIMIT_S, SILENCE_S = 6, 0.5, 0.6, 2.5
@@ -76,7 +78,7 @@ def verdict(schedule: Schedule, call: Call, before: Before, files: Sequence[File
     listing = _best(service(own, listings[number], alone=_is_alone(number, rules)) for number, own in enumerate(rules))
     outcome = _of_listing(listing)
     if listing is not Service.NEVER:
-        outcome = _of_both(outcome, _of_bodies(hosts, rules, before))
+        outcome = _of_both(outcome, _of_bodies(schedule.hub, hosts, rules, before))
     if outcome is Verdict.FAILURE and before.stale:
         outcome = Verdict.EITHER if _is_told(call) else Verdict.STALE
     in_time = call.limit_s >= LIMIT_S or outcome is Verdict.FAILURE
@@ -114,12 +116,12 @@ def _of_listing(listing: Service) -> Verdict:
     return Verdict.EITHER if listing is Service.UNSURE else Verdict.FAILURE
 
 
-def _of_bodies(hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], before: Before) -> Verdict:
+def _of_bodies(hub: HubName, hosts: Sequence[Host], rules: Sequence[Sequence[Rule]], before: Before) -> Verdict:
     bare = [number for number, own in enumerate(rules) if any(isinstance(rule.fault, f.NoDigests) for rule in own)]
-    if any(_fetched(hosts, rules, file) is Service.NEVER for file in _distinct(before.missing)):
+    if any(_fetched(hosts, rules, file) is Service.NEVER for file in _distinct(hub, before.missing)):
         return Verdict.FAILURE
     every = [*before.missing, *before.doubtful]
-    served = [_fetched(hosts, rules, file) for file in (every if bare else _distinct(every))]
+    served = [_fetched(hosts, rules, file) for file in (every if bare else _distinct(hub, every))]
     # Whoever lists without digests has to bring every file itself.
     served += [service(rules[number], body_of(file, hosts[number]), alone=True) for number in bare for file in every]
     return Verdict.SUCCESS if all(one >= Service.HEALS for one in served) else Verdict.EITHER
@@ -142,11 +144,12 @@ def _is_alone(number: int, rules: Sequence[Sequence[Rule]]) -> bool:
     return all(_may_go_out(own) for at, own in enumerate(rules) if at != number)
 
 
-def _distinct(files: Iterable[File]) -> list[File]:
-    """Of several files with one content the first is fetched."""
-    first: dict[tuple[str, int], File] = {}
+def _distinct(hub: HubName, files: Iterable[File]) -> list[File]:
+    """Of several files with one digest the first is fetched; Hugging Face names files in LFS by another than others."""
+    first: dict[tuple[str, int, bool], File] = {}
     for file in sorted(files, key=lambda file: file.path):
-        first.setdefault((file.content if file.size else "", file.size), file)
+        in_lfs = hub == "huggingface" and any(fnmatchcase(file.path, pattern) for pattern in LFS_PATTERNS)
+        first.setdefault((file.content if file.size else "", file.size, in_lfs), file)
     return list(first.values())
 
 

@@ -142,7 +142,13 @@ def _user() -> str:
 def _spellings(secret: str) -> Iterable[str]:
     """Return a secret in the spellings in which it travels."""
     plain = unquote(secret)
-    yield from (secret, plain, quote(plain, safe=""), quote(plain))
+    yield from (
+        secret,
+        plain,
+        quote(plain, safe=""),
+        quote(plain),
+        plain.replace("_", "-"),
+    )  # the last as a host's name
     for encoded in (base64.b64encode(plain.encode()), base64.urlsafe_b64encode(plain.encode())):
         yield from (encoded.decode(), encoded.decode().rstrip("="))
 

@@ -41,7 +41,7 @@ class Note:
         manifest: What the repository holds at the revision, wanted or not.
         stamps: (size, time of change in ns) of each file that is there and was checked.
         origins: Which endpoints gave each file's bytes; only of those that it holds.
-        boot: Under which start of the machine the stamps of small files were taken; empty where nobody knows.
+        boot: Under which start of the machine the stamps of small files were taken; empty in an old note.
         name: Under which name it was read.
         mark: Which state of the note was read.
         seen: Stamps that were found right since.

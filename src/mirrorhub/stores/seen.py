@@ -4,7 +4,8 @@
 
 After a loss of power a small file may have its size and its time and none of its bytes: files below 1 MiB are published
 without waiting for the disk. So a stamp of such a file counts under the boot that it was taken under; under another one
-the file is hashed once, and that is written down here. The note itself is changed by whoever holds the repository only;
+the file is hashed once, and that is written down here. Where the system does not say which start it is, each process
+counts as one. The note itself is changed by whoever holds the repository only;
 what stands here is for one state of the note, and void with the next.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -27,17 +29,22 @@ SMALL = 1 << 20
 """Files of this size in bytes and more are synced before they are published: their stamps outlive a loss of power."""
 Stamp = tuple[int, int]
 _MACHINES = 16
-"""A cache that several machines share has a book for each; so many are kept."""
+"""A cache that several machines, or processes, share has a book for each; so many are kept."""
 
 
 @cache
 def boot_name() -> str:
-    """Return a name that is the machine's from one start to the next; empty where the system gives none."""
-    try:
-        told = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return told if len(told) <= 64 and told.replace("-", "").isalnum() else ""
+    """Return a name that is the machine's from one start to the next, or at least this process's."""
+    return name_of_boot(Path("/proc/sys/kernel/random/boot_id"))
+
+
+def name_of_boot(told: Path) -> str:
+    """Return the name that the system tells; where it tells none, a new one: no process outlives a loss of power."""
+    with suppress(OSError, UnicodeDecodeError):
+        name = told.read_text(encoding="ascii").strip()
+        if name.replace("-", "").isalnum() and len(name) <= 64:
+            return name
+    return secrets.token_hex(16)
 
 
 def mark_of(status: os.stat_result) -> str:
@@ -82,7 +89,7 @@ class SeenBook:
         return own_part(self._home, "seen")
 
     def _path(self, revision: str) -> Path:
-        return self._folder() / f"{file_name(revision)}.{boot_name() or 'any'}.json"
+        return self._folder() / f"{file_name(revision)}.{boot_name()}.json"
 
     def _books(self, revision: str) -> list[Path]:
         # The boot has no dot in it: another revision may go on with one where this one ends.
