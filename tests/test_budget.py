@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from mirrorhub.budget import LARGEST, Budget
+from mirrorhub.transfer.budget import LARGEST, Budget
 
 MIB = 1 << 20
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from mirrorhub.beat import Beat
 from mirrorhub.chain import Chain
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.verdicts import FINAL_WORDS, VERDICTS, Verdict, verdict
+from mirrorhub.chain.walk import walk
 from mirrorhub.config import Patience
 from mirrorhub.errors import StoreError
 from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.http.client import Answer
 from mirrorhub.lane import common_failure
 from mirrorhub.models import Endpoint
-from mirrorhub.verdicts import FINAL_WORDS, VERDICTS, Verdict, verdict
-from mirrorhub.walk import walk
 
 AGAIN, NEXT, OUT, NOBODY = Verdict.AGAIN, Verdict.NEXT, Verdict.OUT, Verdict.NOBODY
 

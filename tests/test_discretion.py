@@ -14,14 +14,14 @@ from urllib.parse import quote
 import pytest
 
 from mirrorhub import Endpoint, fetch
-from mirrorhub.beat import Beat
 from mirrorhub.chain import Chain
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.walk import walk
 from mirrorhub.cli import main
 from mirrorhub.config import Patience
 from mirrorhub.errors import ChainError
 from mirrorhub.faults import Hopeless
 from mirrorhub.report.discretion import MAX_TEXT, Discretion
-from mirrorhub.walk import walk
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import BadListing, GzipBody, Redirect, Status
 from tests.fakehub.rules import Fault, Rule

@@ -13,15 +13,15 @@ import pytest
 
 from mirrorhub import Endpoint
 from mirrorhub.chain import Chain
+from mirrorhub.chain.verdicts import Verdict, verdict
 from mirrorhub.config import Patience
 from mirrorhub.faults import Failure, WrongDigest
-from mirrorhub.intake import Intake
 from mirrorhub.models import FileEntry
 from mirrorhub.partials import PartialPool
-from mirrorhub.piece import Nothing
 from mirrorhub.progress import FileProgress
 from mirrorhub.spans import PIECE, Span
-from mirrorhub.verdicts import Verdict, verdict
+from mirrorhub.transfer.intake import Intake
+from mirrorhub.transfer.piece import Nothing
 
 P = ParamSpec("P")
 T = TypeVar("T")

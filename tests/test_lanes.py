@@ -18,8 +18,8 @@ import pytest
 from tqdm import tqdm
 
 from mirrorhub import Endpoint, Settings, Snapshot, close, fetch, file_download
-from mirrorhub.beat import Beat
 from mirrorhub.chain import Chain
+from mirrorhub.chain.beat import Beat
 from mirrorhub.config import Patience
 from mirrorhub.contacts import Contacts
 from mirrorhub.errors import TransferError
@@ -27,10 +27,10 @@ from mirrorhub.health import Health
 from mirrorhub.health.memory import Memory, sighting
 from mirrorhub.http.client import Client
 from mirrorhub.lane import Contact
-from mirrorhub.lanes import FAR_PIECE, FAR_ROOM, FAR_S, FAST_PIECE, MAX_LANES, NEAR_ROOM, Lanes, lanes_for
 from mirrorhub.models import LanesReport, SnapshotRequest
 from mirrorhub.models import Repo as Repository
 from mirrorhub.spans import PIECE
+from mirrorhub.transfer.lanes import FAR_PIECE, FAR_ROOM, FAR_S, FAST_PIECE, MAX_LANES, NEAR_ROOM, Lanes, lanes_for
 from tests.fakehub import FakeHub, Log, Repo
 from tests.fakehub.faults import (
     Drip,

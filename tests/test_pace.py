@@ -9,11 +9,11 @@ from typing import cast
 
 import pytest
 
-from mirrorhub.budget import Budget
 from mirrorhub.chain import Chain
-from mirrorhub.lanes import MAX_LANES, Lanes
 from mirrorhub.models import Endpoint
-from mirrorhub.pace import AGAIN_AFTER_S, CRAWL, LONG_S, TICK_S, TRIAL_BODIES, WINDOW_S, Meter, Pace
+from mirrorhub.transfer.budget import Budget
+from mirrorhub.transfer.lanes import MAX_LANES, Lanes
+from mirrorhub.transfer.pace import AGAIN_AFTER_S, CRAWL, LONG_S, TICK_S, TRIAL_BODIES, WINDOW_S, Meter, Pace
 
 A, B = Endpoint("https://a.test"), Endpoint("https://b.test")
 MIB = 1 << 20

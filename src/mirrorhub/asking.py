@@ -16,11 +16,11 @@ from mirrorhub.health import QUIET_S, Health
 from mirrorhub.health.preference import Grade, Place, order_to_pull, places
 from mirrorhub.health.revival import see_who_lives_again
 from mirrorhub.http.client import Client
-from mirrorhub.lanes import EXPECTED_SIZE, Lanes
 from mirrorhub.models import Endpoint, SnapshotRequest
 from mirrorhub.report.account import Account
 from mirrorhub.report.discretion import Discretion, discretion_for
 from mirrorhub.stopwatch import Stopwatch
+from mirrorhub.transfer.lanes import EXPECTED_SIZE, Lanes
 
 
 class Moved(Exception):  # noqa: N818 - a signal: the call begins once more

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
-from mirrorhub.beat import Beat
+from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.health.impressions import Impressions, origin_of
 from mirrorhub.http.client import Answer, Ask, Client, Stream, Timeouts, retry_after_s

@@ -14,15 +14,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mirrorhub.beat import Beat
 from mirrorhub.chain import Chain
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.walk import walk
 from mirrorhub.config import Settings
 from mirrorhub.diagnosis import resolution_error
 from mirrorhub.faults import Fault, Hopeless
-from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Trust
 from mirrorhub.recall import pinned_for
-from mirrorhub.walk import walk
+from mirrorhub.transfer.lanes import Lanes
 
 log = logging.getLogger(__name__)
 LISTING = "listing"

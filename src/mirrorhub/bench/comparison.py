@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mirrorhub.lanes import lanes_for
 from mirrorhub.models import Endpoint, Repo
+from mirrorhub.transfer.lanes import lanes_for
 
 T = TypeVar("T")
 Part = Callable[["Round"], float | None]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mirrorhub.beat import Beat
 from mirrorhub.bench.comparison import Round, Trouble
 from mirrorhub.bench.flow import (
     MIN_RATIO,
@@ -20,6 +19,7 @@ from mirrorhub.bench.flow import (
     pieces_of,
     whole_pieces,
 )
+from mirrorhub.chain.beat import Beat
 from mirrorhub.contacts import Contacts
 from mirrorhub.faults import UNREADABLE, Failure, Fault
 from mirrorhub.http.client import Stream

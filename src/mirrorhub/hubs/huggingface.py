@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from mirrorhub.beat import Beat
+from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of

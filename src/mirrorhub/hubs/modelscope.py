@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from urllib.parse import quote, urlencode
 
-from mirrorhub.beat import Beat
+from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from mirrorhub.beat import Beat
+from mirrorhub.chain.beat import Beat
 from mirrorhub.hubs.huggingface import HuggingFace
 from mirrorhub.hubs.modelscope import ModelScope
 from mirrorhub.hubs.wheel import WheelIndex

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from mirrorhub.beat import Beat
+from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.redact import redact
 from mirrorhub.hubs.aliases import Wheel, wheel_for

@@ -15,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from mirrorhub import __version__
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
-from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, Manifest, SnapshotRequest, TransferReport
 from mirrorhub.plan import Plan, wanted_files
 from mirrorhub.report import CANCELLED, FAILED, PUBLISHED, STALE, FileStory, Part, Report, SettingRow
@@ -23,6 +22,7 @@ from mirrorhub.report.discretion import discretion_for
 from mirrorhub.report.shelf import keep, keep_failed
 from mirrorhub.stopwatch import Stopwatch
 from mirrorhub.stores.registry import Store, store_for
+from mirrorhub.transfer.lanes import Lanes
 
 log = logging.getLogger(__name__)
 MAX_FILES = 100

@@ -11,13 +11,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from mirrorhub.beat import Beat
 from mirrorhub.chain import Chain
-from mirrorhub.errand import Answer, Errand, Result
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.errand import Answer, Errand, Result
+from mirrorhub.chain.handover import take_in
+from mirrorhub.chain.race import race
 from mirrorhub.faults import Failure, Hopeless
-from mirrorhub.handover import take_in
 from mirrorhub.models import Endpoint
-from mirrorhub.race import race
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from mirrorhub.beat import Beat
 from mirrorhub.chain import Chain
+from mirrorhub.chain.beat import Beat
 from mirrorhub.contacts import Contacts
 from mirrorhub.health import Health
 from mirrorhub.health.findings import tell

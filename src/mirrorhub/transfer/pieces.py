@@ -10,14 +10,14 @@ import time
 
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.models import Endpoint, FileEntry
-from mirrorhub.piece import Piece
 from mirrorhub.progress import FileProgress
-from mirrorhub.provenance import Provenance
 from mirrorhub.report import TWICE
 from mirrorhub.spans import Run, Span, gaps
 from mirrorhub.stopwatch import uninterrupted
-from mirrorhub.suspect import Suspect
-from mirrorhub.writing import Writing
+from mirrorhub.transfer.piece import Piece
+from mirrorhub.transfer.provenance import Provenance
+from mirrorhub.transfer.suspect import Suspect
+from mirrorhub.transfer.writing import Writing
 
 
 class Pieces:

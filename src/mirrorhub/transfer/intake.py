@@ -18,14 +18,14 @@ from mirrorhub.faults import Failure, Fault, WrongDigest
 from mirrorhub.lane import Body
 from mirrorhub.models import Endpoint, FileEntry, TransferReport
 from mirrorhub.partials import PartialPool
-from mirrorhub.piece import Piece
-from mirrorhub.pieces import Pieces
 from mirrorhub.progress import FileProgress
-from mirrorhub.provenance import Provenance
 from mirrorhub.spans import PIECE, Run, gaps
 from mirrorhub.stopwatch import uninterrupted
-from mirrorhub.suspect import Suspect
-from mirrorhub.writing import Disk, Writing
+from mirrorhub.transfer.piece import Piece
+from mirrorhub.transfer.pieces import Pieces
+from mirrorhub.transfer.provenance import Provenance
+from mirrorhub.transfer.suspect import Suspect
+from mirrorhub.transfer.writing import Disk, Writing
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mirrorhub.errand import Answer, Errand, Result
+from mirrorhub.chain.errand import Answer, Errand, Result
+from mirrorhub.chain.race import race
 from mirrorhub.faults import Failure
 from mirrorhub.models import Endpoint
-from mirrorhub.race import race
 
 
 async def take_in(errand: Errand[Answer, Result], endpoint: Endpoint, answer: Answer) -> Result:

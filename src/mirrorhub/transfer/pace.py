@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mirrorhub.budget import Budget
 from mirrorhub.chain import Chain
-from mirrorhub.lanes import MAX_LANES, Lanes
 from mirrorhub.models import Endpoint
+from mirrorhub.transfer.budget import Budget
+from mirrorhub.transfer.lanes import MAX_LANES, Lanes
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from mirrorhub.beat import Beat
 from mirrorhub.chain import Chain
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.verdicts import DEMOTING, Verdict, verdict
 from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import UNREADABLE, Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint
 from mirrorhub.stopwatch import uninterrupted
-from mirrorhub.verdicts import DEMOTING, Verdict, verdict
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")

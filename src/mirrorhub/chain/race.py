@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Generic
 
-from mirrorhub.beat import Beat
-from mirrorhub.errand import Answer, Errand, Result
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.errand import Answer, Errand, Result
 from mirrorhub.faults import Fault
 from mirrorhub.models import Endpoint
 from mirrorhub.stopwatch import uninterrupted

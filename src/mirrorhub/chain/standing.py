@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from mirrorhub.beat import Beat
+from mirrorhub.chain.beat import Beat
 from mirrorhub.config import Patience
 from mirrorhub.faults import Failure, Fault
 

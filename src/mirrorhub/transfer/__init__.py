@@ -11,24 +11,24 @@ from functools import partial as bind
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from mirrorhub.beat import Beat
-from mirrorhub.budget import Budget
 from mirrorhub.chain import Chain
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.walk import walk
 from mirrorhub.diagnosis import transfer_error
 from mirrorhub.faults import Failure, Hopeless, WrongDigest
-from mirrorhub.intake import Intake
 from mirrorhub.lane import Body
-from mirrorhub.lanes import Lanes
 from mirrorhub.models import Endpoint, FileEntry, Manifest, TransferReport
-from mirrorhub.pace import Pace
 from mirrorhub.partials import PartialPool
-from mirrorhub.piece import Nothing, Piece
 from mirrorhub.plan import Plan
 from mirrorhub.progress import FileProgress, Progress
 from mirrorhub.spans import PIECE, Span
 from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.stores.disk import disk_errors
-from mirrorhub.walk import walk
+from mirrorhub.transfer.budget import Budget
+from mirrorhub.transfer.intake import Intake
+from mirrorhub.transfer.lanes import Lanes
+from mirrorhub.transfer.pace import Pace
+from mirrorhub.transfer.piece import Nothing, Piece
 
 P = ParamSpec("P")
 T = TypeVar("T")

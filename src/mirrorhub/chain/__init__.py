@@ -11,12 +11,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
-from mirrorhub.beat import Beat
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.standing import Standing
 from mirrorhub.config import Patience
 from mirrorhub.faults import Fault
 from mirrorhub.models import Attempt, Capability, Endpoint
 from mirrorhub.report.logbook import Logbook
-from mirrorhub.standing import Standing
 
 log = logging.getLogger(__name__)
 
