@@ -156,11 +156,26 @@ def test_a_call_that_waits_too_long(holder: subprocess.Popen[str]) -> None:
         assert fetch("org/name", settings=quick(hub.url)).files == ("a.txt",)
 
 
-def test_a_holder_whose_name_is_damaged(lock: Path, holder: subprocess.Popen[str]) -> None:
-    """Whatever stands in the holder's note, the error says what it can."""
-    lock.with_name("lock.holder").write_text('{"pid": "x", "since": []}')
-    with pytest.raises(LockTimeoutError, match="another process"):
+HOLDERS = {
+    "another kind": '{"pid": "x", "since": []}',
+    "an endless number": '{"pid": 1e999, "host": "h", "since": 0}',
+    "an endless time": '{"pid": 1, "host": "h", "since": 1e999}',
+    "a time beyond measure": '{"pid": 1, "host": "h", "since": 1%s}' % ("0" * 400),
+    "deep": "[" * 4_000,
+    "words to the terminal": json.dumps({"pid": 1, "host": "\x1b]0;owned\x07", "since": 0}),
+}
+
+
+@pytest.mark.parametrize("told", HOLDERS.values(), ids=HOLDERS.keys())
+def test_a_holder_whose_name_is_damaged(
+    told: str, lock: Path, holder: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever stands in the holder's note, the error and the log say what they can, and nothing to a terminal."""
+    caplog.set_level(logging.INFO)
+    lock.with_name("lock.holder").write_text(told)
+    with pytest.raises(LockTimeoutError, match="another process") as caught:
         asyncio.run(take(lock, 0.1))
+    assert "\x1b" not in f"{caught.value}{caplog.text}"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")

@@ -20,8 +20,8 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults rawfile digest plan spans budget credentials progress owner ours partial partials",
-    "exclusive",
+    "paths models errors faults rawfile records digest plan spans budget credentials progress owner ours",
+    "partial partials exclusive",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mirrorhub.errors import LockTimeoutError
 from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
+from mirrorhub.records import moment_s, number, parsed, text
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -130,7 +131,9 @@ def _told(holder: Path) -> tuple[str, float] | None:
     """Read who holds the lock, and since when."""
     try:
         with to_read(holder, NOT_THROUGH_LINKS) as file:
-            told = json.loads(file.read(_LONGEST_HOLDER))
-        return f"process {int(told['pid'])} on {str(told['host'])[:100]}", float(told["since"])
-    except (OSError, ValueError, KeyError, TypeError):
+            told = parsed(file.read(_LONGEST_HOLDER))
+        pid, host, since_s = number(told["pid"]), text(told["host"])[:100], moment_s(told["since"])
+    except (OSError, ValueError, LookupError):
         return None
+    # It is shown: nothing in it may speak to a terminal.
+    return (f"process {pid} on {host}", since_s) if host.isprintable() else None
