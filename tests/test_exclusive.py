@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mirrorhub import fetch
-from mirrorhub.errors import LockTimeoutError
+from mirrorhub.errors import LockTimeoutError, StoreError
 from mirrorhub.exclusive import exclusive
 from tests.fakehub import FakeHub, Repo
 from tests.quick import quick
@@ -186,3 +186,21 @@ def test_a_holder_whose_name_is_a_pipe(lock: Path, holder: subprocess.Popen[str]
     os.mkfifo(note)
     with pytest.raises(LockTimeoutError, match="another process"):
         asyncio.run(take(lock, 0.1))
+
+
+PLACES = {
+    "a folder": Path.mkdir,
+    "a link to nothing": lambda lock: lock.symlink_to("/nowhere/at/all"),
+    "a link to a file": lambda lock: lock.symlink_to(__file__),
+}
+
+
+@pytest.mark.parametrize("plant", PLACES.values(), ids=PLACES.keys())
+def test_a_lock_that_is_no_file(plant: Callable[[Path], None], lock: Path) -> None:
+    """What stands in the lock's place and is no file is named, with what to do about it."""
+    plant(lock)
+    with (
+        FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a"})]) as hub,
+        pytest.raises(StoreError, match="where our lock belongs; remove it"),
+    ):
+        fetch("org/name", settings=quick(hub.url))

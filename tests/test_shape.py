@@ -21,7 +21,7 @@ TESTS = Path(__file__).parent
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
     "paths models errors faults rawfile records digest plan spans budget credentials progress owner ours",
-    "partial partials exclusive",
+    "partial partials",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
@@ -33,7 +33,7 @@ ORDER = (
     "http.plain http.carrier http.route http.packed http.client",
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts health.findings lanes",
     "health.revival",
-    "stores stores.disk stores.seen stores.notes stores.publish",
+    "stores stores.disk exclusive stores.seen stores.notes stores.publish",
     "stores.aside stores.healing stores.trash stores.leftovers",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "report.discretion report.shelf report.account",
