@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mirrorhub import fetch
-from mirrorhub.errors import LockTimeoutError
+from mirrorhub.errors import LockTimeoutError, StoreError
 from mirrorhub.exclusive import exclusive
 from tests.fakehub import FakeHub, Repo
 from tests.quick import quick
@@ -156,11 +156,26 @@ def test_a_call_that_waits_too_long(holder: subprocess.Popen[str]) -> None:
         assert fetch("org/name", settings=quick(hub.url)).files == ("a.txt",)
 
 
-def test_a_holder_whose_name_is_damaged(lock: Path, holder: subprocess.Popen[str]) -> None:
-    """Whatever stands in the holder's note, the error says what it can."""
-    lock.with_name("lock.holder").write_text('{"pid": "x", "since": []}')
-    with pytest.raises(LockTimeoutError, match="another process"):
+HOLDERS = {
+    "another kind": '{"pid": "x", "since": []}',
+    "an endless number": '{"pid": 1e999, "host": "h", "since": 0}',
+    "an endless time": '{"pid": 1, "host": "h", "since": 1e999}',
+    "a time beyond measure": '{"pid": 1, "host": "h", "since": 1%s}' % ("0" * 400),
+    "deep": "[" * 4_000,
+    "words to the terminal": json.dumps({"pid": 1, "host": "\x1b]0;owned\x07", "since": 0}),
+}
+
+
+@pytest.mark.parametrize("told", HOLDERS.values(), ids=HOLDERS.keys())
+def test_a_holder_whose_name_is_damaged(
+    told: str, lock: Path, holder: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever stands in the holder's note, the error and the log say what they can, and nothing to a terminal."""
+    caplog.set_level(logging.INFO)
+    lock.with_name("lock.holder").write_text(told)
+    with pytest.raises(LockTimeoutError, match="another process") as caught:
         asyncio.run(take(lock, 0.1))
+    assert "\x1b" not in f"{caught.value}{caplog.text}"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
@@ -171,3 +186,21 @@ def test_a_holder_whose_name_is_a_pipe(lock: Path, holder: subprocess.Popen[str]
     os.mkfifo(note)
     with pytest.raises(LockTimeoutError, match="another process"):
         asyncio.run(take(lock, 0.1))
+
+
+PLACES = {
+    "a folder": Path.mkdir,
+    "a link to nothing": lambda lock: lock.symlink_to("/nowhere/at/all"),
+    "a link to a file": lambda lock: lock.symlink_to(__file__),
+}
+
+
+@pytest.mark.parametrize("plant", PLACES.values(), ids=PLACES.keys())
+def test_a_lock_that_is_no_file(plant: Callable[[Path], None], lock: Path) -> None:
+    """What stands in the lock's place and is no file is named, with what to do about it."""
+    plant(lock)
+    with (
+        FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a"})]) as hub,
+        pytest.raises(StoreError, match="where our lock belongs; remove it"),
+    ):
+        fetch("org/name", settings=quick(hub.url))

@@ -467,6 +467,9 @@ def test_nothing_can_be_written_down() -> None:
 
 
 SEEN = [b"", b"[]", b"{}", b'{"mark": 1, "stamps": 2}', b"\xff", b"[" * 100_000, b'{"mark": null, "stamps": {"a": 1}}']
+SEEN += [
+    b'{"mark": "MARK", "stamps": {"config.json": [%s]}}' % odd for odd in (b"1", b"1e999, 0", b"1%s, 0" % (b"0" * 400))
+]
 
 
 @pytest.mark.parametrize("data", SEEN, ids=range(len(SEEN)))
@@ -478,7 +481,8 @@ def test_a_damaged_book(data: bytes) -> None:
     under_another_boot(snapshot, home)
     fetch("org/name", local_files_only=True)
     (book,) = (home / OWN_FOLDER / "seen").iterdir()
-    book.write_bytes(data)
+    mark = str(json.loads(book.read_bytes())["mark"])
+    book.write_bytes(data.replace(b"MARK", mark.encode()))
     assert has_bytes(fetch("org/name", local_files_only=True))
 
 
@@ -541,5 +545,18 @@ def test_what_a_record_says(tmp_path: Path) -> None:
     assert "u:p" not in text
     assert asides(tmp_path) == [aside]
     (aside.folder / "record.json").write_bytes(b"{")
+    (unreadable,) = asides(tmp_path)
+    assert (unreadable.path, unreadable.held) == ("(no record)", 3)
+
+
+ODD = {"at_s": [10**400, float("inf"), float("nan"), 1e300, True], "size": [10**400, float("inf"), -1, "1"]}
+ODD |= {"origins": [1, [1]], "path": [["x"], None], "actual": [1]}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ODD.items() for value in values])
+def test_a_record_that_is_none(name: str, value: object, tmp_path: Path) -> None:
+    """A record that holds what it cannot counts as none; what is beside it is kept."""
+    record = lying(tmp_path, "a.bin", 3).folder / "record.json"
+    record.write_text(json.dumps({**json.loads(record.read_bytes()), name: value}))
     (unreadable,) = asides(tmp_path)
     assert (unreadable.path, unreadable.held) == ("(no record)", 3)

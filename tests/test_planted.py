@@ -14,6 +14,7 @@ from mirrorhub import fetch
 from mirrorhub.cli import main
 from mirrorhub.errors import NotCachedError, StoreError
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.notes import NoteBook
 from mirrorhub.stores.seen import boot_name
 from tests.fakehub import FakeHub, Repo
 from tests.quick import quick
@@ -224,3 +225,13 @@ def test_a_pipe_offline(hub_name: str) -> None:
     to_pipe(path / "pkg" / "__init__.py")
     with pytest.raises(NotCachedError):
         fetch("org/name", hub=hub_name, local_files_only=True)
+
+
+@pytest.mark.parametrize("name", ["%00.json", "a%00b.json", "%ff.json", "%2e%2e.json", "%1b%5b31m.json", "a b.json"])
+def test_notes_of_names_that_are_none(name: str) -> None:
+    """A note whose name we would not give counts as none, and breaks no command."""
+    notes = bring().parents[1] / OWN_FOLDER / "notes"
+    shutil.copyfile(notes / "master.json", notes / name)
+    assert NoteBook(notes.parents[1]).names() == ["master"]
+    assert main(["cache", "list"]) == 0
+    assert main(["cache", "prune", "org/name", "--dry-run"]) == 0

@@ -20,8 +20,7 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults rawfile digest plan spans credentials progress owner ours partial partials",
-    "exclusive",
+    "paths models errors faults rawfile records digest plan spans credentials progress owner ours partial partials",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
@@ -35,7 +34,7 @@ ORDER = (
     "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts health.findings",
     "transfer.budget transfer.lanes",
     "health.revival",
-    "stores stores.disk stores.seen stores.notes stores.publish",
+    "stores stores.disk exclusive stores.seen stores.notes stores.publish",
     "stores.aside stores.healing stores.trash stores.leftovers",
     "stores.folder stores.modelscope stores.huggingface stores.registry",
     "report.discretion report.shelf report.account",

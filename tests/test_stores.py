@@ -11,10 +11,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mirrorhub import fetch
+from mirrorhub.cli import main
 from mirrorhub.errors import NotCachedError, StoreError
 from mirrorhub.models import FileEntry, Manifest, Share, TransferReport, Voucher
 from mirrorhub.models import Repo as RepoName
@@ -78,7 +80,7 @@ def test_notes_of_two_revisions(tmp_path: Path) -> None:
     assert [note and note.manifest.revision for note in read] == names
 
 
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "format": 1,
     "repo": {"hub": "modelscope", "id": "org/name", "type": "model"},
     "revision": "master",
@@ -100,6 +102,21 @@ DAMAGED = {
     "a stamp of one number": json.dumps({**WHOLE, "files": [{"path": "a", "stamp": [1]}]}).encode(),
     "a stamp of words": json.dumps({**WHOLE, "files": [{"path": "a", "stamp": ["x", "y"]}]}).encode(),
     "deep": b"[" * 200_000,
+    "deep below": b'{"format": ' + b"[" * 200_000,
+    "an endless stamp": json.dumps({**WHOLE, "files": [{"path": "a", "stamp": [float("inf"), 0]}]}).encode(),
+    "a stamp beyond measure": json.dumps({**WHOLE, "files": [{"path": "a", "stamp": [10**300, 0]}]}).encode(),
+    "a size beyond measure": json.dumps({**WHOLE, "files": [{"path": "a", "size": 10**400}]}).encode(),
+    "a size in words": json.dumps({**WHOLE, "files": [{"path": "a", "size": "12"}]}).encode(),
+    "a digest that is a number": json.dumps({**WHOLE, "files": [{"path": "a", "sha256": 5}]}).encode(),
+    "a digest that is a path": json.dumps({**WHOLE, "files": [{"path": "a", "sha256": "../x"}]}).encode(),
+    "a path that is a number": json.dumps({**WHOLE, "files": [{"path": 5}]}).encode(),
+    "givers that are numbers": json.dumps({**WHOLE, "files": [{"path": "a", "from": [5]}]}).encode(),
+    "a repository that is a number": json.dumps({**WHOLE, "repo": {**WHOLE["repo"], "id": 5}}).encode(),
+    "a hub that is a list": json.dumps({**WHOLE, "repo": {**WHOLE["repo"], "hub": ["x"]}}).encode(),
+    "a revision that is a list": json.dumps({**WHOLE, "revision": ["x"]}).encode(),
+    "a commit that is none": json.dumps({**WHOLE, "commit": {}}).encode(),
+    "a voucher of another kind": json.dumps({**WHOLE, "vouched_by": {"kind": ["x"], "name": 5}}).encode(),
+    "half a character": json.dumps({**WHOLE, "revision": "\ud800"}).encode(),
 }
 
 
@@ -111,6 +128,7 @@ def test_a_damaged_note(data: bytes) -> None:
         (note,) = (path.parents[1] / OWN_FOLDER / "notes").iterdir()
         note.write_bytes(data)
         hub.log.clear()
+        assert main(["cache", "list"]) == 0
         assert fetch("org/name", endpoints=hub.url).verified
         assert not hub.log.requests(kind="body")
 

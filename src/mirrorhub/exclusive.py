@@ -11,14 +11,17 @@ import json
 import logging
 import os
 import socket
+import stat
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrorhub.errors import LockTimeoutError
+from mirrorhub.errors import LockTimeoutError, StoreError
 from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
+from mirrorhub.records import moment_s, number, parsed, text
+from mirrorhub.stores.disk import disk_errors
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -42,7 +45,7 @@ async def exclusive(
 
     Raises:
         LockTimeoutError: It was held for longer than `limit_s` seconds; the message names the holder.
-        OSError: The lock file cannot be made.
+        StoreError: The lock file cannot be made or opened, or something else stands in its place.
     """
     lock = _file_lock(path)
     holder = path.with_name(path.name + ".holder")
@@ -101,6 +104,7 @@ async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float, waited: Cal
     async def attempt() -> None:
         try:
             holder.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_what_is_none(Path(lock.lock_file))
             lock.acquire(blocking=False)
         except OSError as error:
             if error.errno in _NO_LOCKS:
@@ -108,12 +112,20 @@ async def _acquire(lock: BaseFileLock, holder: Path, limit_s: float, waited: Cal
             raise
 
     try:
-        await retrying(attempt)
+        with disk_errors(holder.parent):
+            await retrying(attempt)
     except Timeout:
         raise LockTimeoutError(
             f"{lock.lock_file} has been held by {_holder_words(holder)} for more than {limit_s:.0f} s. "
             "If that process is stuck, end it; the lock goes with it."
         ) from None
+
+
+def _refuse_what_is_none(path: Path) -> None:
+    """Lock a file of ours only: older versions of the library follow a link, and empty the file that it leads to."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise StoreError(errno.EINVAL, f"{path}: something else stands where our lock belongs; remove it")
 
 
 def _holder_words(holder: Path) -> str:
@@ -130,7 +142,9 @@ def _told(holder: Path) -> tuple[str, float] | None:
     """Read who holds the lock, and since when."""
     try:
         with to_read(holder, NOT_THROUGH_LINKS) as file:
-            told = json.loads(file.read(_LONGEST_HOLDER))
-        return f"process {int(told['pid'])} on {str(told['host'])[:100]}", float(told["since"])
-    except (OSError, ValueError, KeyError, TypeError):
+            told = parsed(file.read(_LONGEST_HOLDER))
+        pid, host, since_s = number(told["pid"]), text(told["host"])[:100], moment_s(told["since"])
+    except (OSError, ValueError, LookupError):
         return None
+    # It is shown: nothing in it may speak to a terminal.
+    return (f"process {pid} on {host}", since_s) if host.isprintable() else None

@@ -23,6 +23,7 @@ from mirrorhub.http.redact import redact
 from mirrorhub.models import FileEntry
 from mirrorhub.ours import own_part
 from mirrorhub.owner import read_regular
+from mirrorhub.records import moment_s, number, parsed, text, texts
 from mirrorhub.stores.disk import check_writable, write_whole
 
 _DATA, _RECORD = "data", "record.json"
@@ -127,9 +128,9 @@ def trim(home: Path, limits: Limits = KEPT, now_s: float | None = None) -> None:
     """
     now_s = time.time() if now_s is None else now_s
     total = 0
-    for number, aside in enumerate(aside for aside in asides(home) if not aside.users):
+    for newer, aside in enumerate(aside for aside in asides(home) if not aside.users):
         total += aside.held
-        if number >= limits.number or now_s - aside.at_s > limits.age_s:
+        if newer >= limits.number or now_s - aside.at_s > limits.age_s:
             remove(aside)
         elif total > limits.size:
             total -= aside.held
@@ -151,19 +152,19 @@ def _folders(home: Path) -> Iterator[Path]:
 def _read(folder: Path) -> Aside | None:
     """Read a record; of a damaged one the bytes are counted all the same."""
     try:
-        raw = json.loads(read_regular(folder / _RECORD))
+        raw = parsed(read_regular(folder / _RECORD))
         return Aside(
             folder,
-            float(raw["at_s"]),
-            str(raw["path"]),
-            str(raw["revision"]),
-            str(raw["expected"]),
-            None if raw["actual"] is None else str(raw["actual"]),
-            int(raw["size"]),
-            tuple(str(origin) for origin in raw["origins"]),
+            moment_s(raw["at_s"]),
+            text(raw["path"]),
+            text(raw["revision"]),
+            text(raw["expected"]),
+            None if raw["actual"] is None else text(raw["actual"]),
+            number(raw["size"]),
+            texts(raw["origins"]),
             raw["users"] is True,
         )
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError):
         return Aside(folder, 0.0, "(no record)", "", "", None, 0)
 
 

@@ -19,16 +19,17 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import get_args
 from urllib.parse import unquote
 
 from mirrorhub.digest import file_matches
-from mirrorhub.models import FileEntry, Manifest, Repo, TransferReport, Voucher
+from mirrorhub.models import FileEntry, HubName, Manifest, Repo, RepoType, TransferReport, Voucher, VoucherKind
 from mirrorhub.ours import own_part
 from mirrorhub.paths import file_name, path_problem
 from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
+from mirrorhub.records import hex_digits, items, mapping, number, one_of, parsed, text, texts
 from mirrorhub.stores.disk import write_whole as write_whole
-from mirrorhub.stores.seen import SMALL, SeenBook, Stamp, boot_name, mark_of
+from mirrorhub.stores.seen import SMALL, SeenBook, Stamp, boot_name, mark_of, read_stamp
 
 FORMAT = 1
 
@@ -74,8 +75,8 @@ class NoteBook:
         try:
             with to_read(self.path(revision), NOT_THROUGH_LINKS) as file:
                 mark = mark_of(os.fstat(file.fileno()))
-                note = decode_note(json.loads(file.read()))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                note = decode_note(parsed(file.read()))
+        except (OSError, ValueError, LookupError):
             return None
         return replace(note, name=revision, mark=mark, seen=self._seen.read(revision, mark))
 
@@ -139,7 +140,9 @@ class NoteBook:
             files = sorted(own_part(self._home, "notes").iterdir())
         except OSError:
             return []
-        return [unquote(file.stem) for file in files if file.suffix == ".json" and not file.name.startswith(".")]
+        names = ((unquote(file.name.removesuffix(".json")), file.name) for file in files)
+        # Only what we would name so: whatever else may stand here was planted.
+        return [name for name, file in names if not path_problem(name) and f"{file_name(name)}.json" == file]
 
     def mark(self, revision: str) -> str:
         """Return what names the present state of a note; nothing where there is none."""
@@ -269,22 +272,50 @@ def encode_note(note: Note) -> dict[str, object]:
     }
 
 
-def decode_note(raw: Any) -> Note:
+def decode_note(raw: object) -> Note:
     """Read a note from JSON.
 
     Raises:
-        ValueError: It is another format, or touches what it must not; LookupError, TypeError and others, it is none.
+        ValueError: It is another format, or holds what a note cannot; LookupError, it is none.
     """
-    if raw["format"] != FORMAT:
+    record = mapping(raw)
+    if record["format"] != FORMAT:
         raise ValueError("another format")
-    rows = raw["files"]
-    if any(path_problem(row["path"]) for row in rows):
-        raise ValueError("a path that must not be touched")
-    entries = tuple(
-        FileEntry(row["path"], row.get("size"), row.get("sha256"), row.get("git_sha1"), row.get("commit"))
-        for row in rows
+    rows = [mapping(row) for row in items(record["files"])]
+    manifest = Manifest(
+        _repo(mapping(record["repo"])),
+        _checked(record["revision"]),
+        None if record["commit"] is None else _checked(record["commit"]),
+        tuple(map(_entry, rows)),
+        _voucher(mapping(record["vouched_by"])),
     )
-    manifest = Manifest(Repo(**raw["repo"]), raw["revision"], raw["commit"], entries, Voucher(**raw["vouched_by"]))
-    stamps = {row["path"]: (int(row["stamp"][0]), int(row["stamp"][1])) for row in rows if "stamp" in row}
-    origins = {row["path"]: tuple(row["from"]) for row in rows if "from" in row}
-    return Note(manifest, stamps, origins, boot=str(raw.get("boot", "")))
+    stamps = {text(row["path"]): read_stamp(row["stamp"]) for row in rows if "stamp" in row}
+    origins = {text(row["path"]): texts(row["from"]) for row in rows if "from" in row}
+    return Note(manifest, stamps, origins, boot=text(record.get("boot", "")))
+
+
+def _repo(raw: Mapping[str, object]) -> Repo:
+    return Repo(one_of(raw["hub"], get_args(HubName)), _checked(raw["id"]), one_of(raw["type"], get_args(RepoType)))
+
+
+def _voucher(raw: Mapping[str, object]) -> Voucher:
+    return Voucher(one_of(raw["kind"], get_args(VoucherKind)), text(raw["name"]))
+
+
+def _entry(raw: Mapping[str, object]) -> FileEntry:
+    sha256, git_sha1, size, commit = (raw.get(name) for name in ("sha256", "git_sha1", "size", "commit"))
+    return FileEntry(
+        _checked(raw["path"]),
+        None if size is None else number(size),
+        None if sha256 is None else hex_digits(sha256, 64),
+        None if git_sha1 is None else hex_digits(git_sha1, 40),
+        None if commit is None else text(commit),
+    )
+
+
+def _checked(raw: object) -> str:
+    """Read what may become a part of a path."""
+    path = text(raw)
+    if path_problem(path):
+        raise ValueError("a path that must not be touched")
+    return path

@@ -25,6 +25,7 @@ from mirrorhub.ours import refuse_link
 from mirrorhub.owner import is_known_alive, own_name, read_regular
 from mirrorhub.paths import OWN_FOLDER, path_problem
 from mirrorhub.rawfile import copy_whole
+from mirrorhub.records import mapping, parsed, text, texts
 from mirrorhub.stores.notes import Note, NoteBook, decode_note, encode_note, write_whole
 
 log = logging.getLogger(__name__)
@@ -156,17 +157,17 @@ def _decoded(home: Path, data: bytes) -> Publication | None:
     """
     own = home / OWN_FOLDER
     try:
-        journal = json.loads(data)
-        source = own / str(journal["source"])
+        journal = parsed(data)
+        source = own / text(journal["source"])
         publication = Publication(
-            target=Path(journal["target"]),
-            places={str(name): source / str(place) for name, place in journal["moves"].items()},
-            deletes=tuple(str(name) for name in journal["deletes"]),
+            target=Path(text(journal["target"])),
+            places={name: source / text(place) for name, place in mapping(journal["moves"]).items()},
+            deletes=texts(journal["deletes"]),
             note=decode_note(journal["note"]),
-            name=str(journal["name"]),
-            before=str(journal["before"]),
+            name=text(journal["name"]),
+            before=text(journal["before"]),
         )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError):
         return None
     target, places = publication.target, publication.places
     inside = target.is_relative_to(home) and ".." not in target.parts and source.name in (_READY, _LINKS)

@@ -23,6 +23,7 @@ from pathlib import Path
 from mirrorhub.ours import own_part
 from mirrorhub.paths import file_name
 from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
+from mirrorhub.records import MAX_NUMBER, items, mapping, number, parsed
 from mirrorhub.stores.disk import write_whole
 
 SMALL = 1 << 20
@@ -62,10 +63,10 @@ class SeenBook:
         """Return the stamps that were found right; none where the book is of another state of the note."""
         try:
             with to_read(self._path(revision), NOT_THROUGH_LINKS) as file:
-                raw = json.loads(file.read())
-            stamps = raw["stamps"] if raw["mark"] == mark else {}
-            return {str(path): (int(stamp[0]), int(stamp[1])) for path, stamp in stamps.items()}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                raw = parsed(file.read())
+            stamps = mapping(raw["stamps"]) if raw["mark"] == mark else {}
+            return {path: read_stamp(stamp) for path, stamp in stamps.items()}
+        except (OSError, ValueError, LookupError):
             return {}
 
     def write(self, revision: str, mark: str, stamps: Mapping[str, Stamp]) -> None:
@@ -95,6 +96,16 @@ class SeenBook:
         # The boot has no dot in it: another revision may go on with one where this one ends.
         book = re.compile(re.escape(file_name(revision)) + r"\.[0-9A-Za-z-]{1,64}\.json")
         return [path for path in self._folder().iterdir() if book.fullmatch(path.name)]
+
+
+def read_stamp(raw: object) -> Stamp:
+    """Read a stamp from JSON.
+
+    Raises:
+        ValueError: It is none.
+    """
+    size, at_ns = items(raw)
+    return number(size), number(at_ns, -MAX_NUMBER)
 
 
 def _written_at(path: Path) -> float:
