@@ -257,9 +257,8 @@ def test_a_time_limit_of_the_caller(carrier: str) -> None:
 
 def test_the_time_limit_of_the_call() -> None:
     """`timeout=` ends a call whatever it is doing, with an error of ours."""
-    with FakeHub([repo()], [HangBeforeAnswer()]) as hub:
-        with pytest.raises(MirrorHubError, match=r"0\.5 s"):
-            fetch("org/name", endpoints=hub.url, timeout=0.5)
+    with FakeHub([repo()], [HangBeforeAnswer()]) as hub, pytest.raises(MirrorHubError, match=r"0\.5 s"):
+        fetch("org/name", endpoints=hub.url, timeout=0.5)
 
 
 INTERRUPTED = """

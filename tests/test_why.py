@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,7 @@ def test_beside_a_silent_endpoint(told: Tell) -> None:
 
 HOLDER = """
 import asyncio, sys
+from dataclasses import replace
 from pathlib import Path
 from mirrorhub.exclusive import exclusive
 
@@ -572,9 +574,10 @@ def test_old_failures_go(tmp_path: Path) -> None:
     """Of calls that failed the last twenty are kept, and none that is older than a month."""
     folder = tmp_path / "home" / ".state" / "mirrorhub" / "failed"
     with FakeHub([], [RefuseConnection()]) as hub:
+        settings = quick(hub.url, patience=replace(IMPATIENT, laps=1))
         for _ in range(22):
             with pytest.raises(ResolutionError):
-                resolve("org/name", settings=quick(hub.url), timeout=None)
+                resolve("org/name", settings=settings, timeout=None)
         assert len(list(folder.iterdir())) == 20
         old = int((time.time() - 31 * 86_400) * 1_000_000)
         for path in list(folder.iterdir())[3:]:
