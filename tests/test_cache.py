@@ -717,7 +717,11 @@ print(step)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-@pytest.mark.parametrize("local", [False, True], ids=["cache", "folder"])
+@pytest.mark.parametrize(
+    ("hub_name", "local"),
+    [("modelscope", False), ("huggingface", False), ("modelscope", True)],
+    ids=["modelscope", "huggingface", "folder"],
+)
 def test_killed_in_the_middle(hub_name: str, local: bool, tmp_path: Path) -> None:
     """Killed at any change of the disk, it leaves no half-deleted snapshot that could be taken for complete."""
     folder = tmp_path / "local" if local else None

@@ -119,7 +119,7 @@ def test_an_endpoint_that_was_never_reached(carrier: str) -> None:
     assert remembered().recall(Endpoint(good.url)).connect.mean > 0
 
 
-def test_a_crawling_endpoint(carrier: str) -> None:
+def test_a_crawling_endpoint() -> None:
     """One that crawled is asked what there is, in its turn, and for bytes after the others: nobody pays twice."""
     with FakeHub([repo()], [Drip(bytes_per_s=3_000)], name="slow") as slow, FakeHub([repo()], name="good") as good:
         again(slow, good)
@@ -132,7 +132,7 @@ def test_a_crawling_endpoint(carrier: str) -> None:
 
 
 @pytest.mark.parametrize("files", [FILES, BIG], ids=["small files", "a large file"])
-def test_a_liar(files: Mapping[str, bytes], carrier: str) -> None:
+def test_a_liar(files: Mapping[str, bytes]) -> None:
     """One that gave wrong bytes is asked for none by the next call, while another one has what is wanted.
 
     It is still asked what there is, in its turn: whose bytes are wrong is said by whose listing is believed, and no
@@ -172,7 +172,7 @@ def test_a_data_host_that_lies_to_two() -> None:
 @pytest.mark.parametrize(
     "fault", [RefuseConnection(), HangOnAccept(), Rule(HangBeforeAnswer())], ids=["refuses", "accepts", "never answers"]
 )
-def test_a_dead_data_host(fault: Fault | Rule, carrier: str) -> None:
+def test_a_dead_data_host(fault: Fault | Rule) -> None:
     """A dead data host counts against whoever redirects to it: that one lists as ever, and is asked later for bytes."""
     with (
         FakeHub([repo(BIG)], [fault], name="cdn") as cdn,
@@ -189,7 +189,7 @@ def test_a_dead_data_host(fault: Fault | Rule, carrier: str) -> None:
         assert len(hub.log.requests(kind="listing")) == 1
 
 
-def test_an_endpoint_that_failed(carrier: str) -> None:
+def test_an_endpoint_that_failed() -> None:
     """A chain that the user named keeps its order although its first endpoint did not do well; it is not dead."""
     with FakeHub([repo()], [Status(500)], name="broken") as broken, FakeHub([repo()], name="good") as good:
         again(broken, good)

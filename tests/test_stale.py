@@ -228,22 +228,25 @@ def test_a_no_is_an_answer(where: dict[str, Any], stored: Snapshot, hub: FakeHub
     assert isinstance(caught.value, errors.RepoNotFoundError | errors.AccessDeniedError)
 
 
-DEAD_BODIES = {
-    "503": Status(503),
-    "reset": Reset(),
-    "hangs": HangBeforeAnswer(),
-    "hangs in the body": HangInBody(),
-    "truncated": Truncate(10),
-}
+DEAD_BODIES = {"503": Status(503), "reset": Reset(), "truncated": Truncate(10)}
+HANGING_BODIES = {"hangs": HangBeforeAnswer(), "hangs in the body": HangInBody()}
+# How long is waited does not depend on where the files lie.
+LAYOUTS = [(layout, fault) for layout in ("modelscope", "huggingface", "local") for fault in DEAD_BODIES.items()]
+DYING = [*LAYOUTS, *(("modelscope", fault) for fault in HANGING_BODIES.items())]
 
 
-@pytest.mark.parametrize("kind", DEAD_BODIES)
+@pytest.mark.parametrize(
+    ("where", "fault"),
+    [(layout, fault) for layout, (_, fault) in DYING],
+    ids=[f"{layout}-{kind}" for layout, (kind, _) in DYING],
+    indirect=["where"],
+)
 def test_down_after_the_listing(
-    where: dict[str, Any], stored: Snapshot, hub: FakeHub, repo: Repo, kind: str, caplog: pytest.LogCaptureFixture
+    where: dict[str, Any], stored: Snapshot, hub: FakeHub, repo: Repo, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Endpoints that die after the listing leave the old snapshot: whole, unmixed, marked, with one warning."""
     repo.commit(NEW)
-    hub.set_faults(Rule(DEAD_BODIES[kind], "body"))
+    hub.set_faults(Rule(fault, "body"))
     settings = quick(hub.url, silence_s=1.0)
     snapshot = fetch("org/name", settings=settings, **where)
     assert (snapshot.path, snapshot.stale) == (stored.path, True)

@@ -318,6 +318,7 @@ def test_beside_a_silent_endpoint(told: Tell) -> None:
 
 HOLDER = """
 import asyncio, sys
+from dataclasses import replace
 from pathlib import Path
 from mirrorhub.exclusive import exclusive
 
@@ -676,9 +677,10 @@ def test_old_failures_go(tmp_path: Path) -> None:
     """Of calls that failed the last twenty are kept, and none that is older than a month."""
     folder = tmp_path / "home" / ".state" / "mirrorhub" / "failed"
     with FakeHub([], [RefuseConnection()]) as hub:
+        settings = quick(hub.url, patience=replace(IMPATIENT, laps=1))
         for _ in range(22):
             with pytest.raises(ResolutionError):
-                resolve("org/name", settings=quick(hub.url), timeout=None)
+                resolve("org/name", settings=settings, timeout=None)
         assert len(list(folder.iterdir())) == 20
         old = int((time.time() - 31 * 86_400) * 1_000_000)
         for path in list(folder.iterdir())[3:]:
