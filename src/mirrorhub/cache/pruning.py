@@ -154,7 +154,7 @@ def _least_used(
 def _remove(shown: Removal) -> Outcome:
     """Delete what was chosen and is as it was shown; the caller holds the repository."""
     home = shown.repo.home
-    finish_interrupted(home)
+    finish_interrupted(home, users=shown.repo.users)
     if shown.snapshots and any(one.alive for one in leftovers(home)):
         return Outcome(shown, 0, "a living process is bringing something to it")
     removal = _what_is_left_of(shown, as_it_is(shown.repo))
