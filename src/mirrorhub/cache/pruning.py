@@ -68,8 +68,9 @@ class Removal:
 
     @property
     def empties(self) -> bool:
-        """Whether no snapshot stays."""
-        return bool(self.snapshots) and len(self.snapshots) == len(self.repo.snapshots)
+        """Whether no snapshot stays in the folder."""
+        all_go = bool(self.snapshots) and len(self.snapshots) == len(self.repo.snapshots)
+        return all_go and not self.repo.shared
 
 
 @dataclass(frozen=True, slots=True)
