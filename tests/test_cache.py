@@ -619,6 +619,34 @@ def test_what_is_put_aside_while_the_question_stands(tmp_path: Path) -> None:
     assert put.data.read_bytes() == b"hours of work"
 
 
+def test_prune_one_of_two_repositories_in_a_folder(capsys: Capture) -> None:
+    """`a--b/c` and `a/b--c` share a folder: of each only its own snapshots are listed, and go."""
+    two = Repo("modelscope", "a/b--c", FILES)
+    two.tag("v2")
+    with FakeHub([Repo("modelscope", "a--b/c", FILES), two]) as hub:
+        one = fetch("a--b/c", settings=quick(hub.url)).path
+        other = fetch("a/b--c", "v2", settings=quick(hub.url)).path
+    rows = {row["id"]: [snapshot["path"] for snapshot in row["snapshots"]] for row in listed(capsys)}
+    assert rows == {"a--b/c": [str(one)], "a/b--c": [str(other)]}
+    assert main(["cache", "prune", "a/b--c", "-y"]) == 0
+    assert (one.exists(), other.exists()) == (True, False)
+    assert main(["cache", "prune", "a--b/c", "-y"]) == 0
+    assert not one.parents[1].exists()
+
+
+def test_a_folder_of_a_repositorys_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """A name means the cache's repository, not a folder that happens to be called so; a folder is written as one."""
+    monkeypatch.chdir(tmp_path)
+    folder, path = tmp_path / "org" / "name", bring("modelscope")
+    bring("modelscope", local_dir=folder)
+    assert main(["cache", "prune", "org/name", "-y"]) == 0
+    assert (path.exists(), (folder / "model.bin").exists()) == (False, True)
+    assert main(["cache", "prune", "org/name", "-y"]) == 2
+    assert "./org/name" in capsys.readouterr().err
+    assert main(["cache", "prune", "./org/name", "-y"]) == 0
+    assert not (folder / "model.bin").exists()
+
+
 WRONG = [
     (["prune"], "Say what should go"),
     (["prune", "--older-than", "soon"], "30d"),

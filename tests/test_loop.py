@@ -214,8 +214,9 @@ def partials(tmp_path: Path) -> list[Path]:
 
 
 def hanging() -> FakeHub:
-    """A hub that falls silent in the middle of the large file."""
-    return FakeHub([repo()], [Rule(HangInBody(after_bytes=1_200_000), "model.bin")])
+    """A hub that falls silent after 1.2 MB of the large file: in two bodies, or where they are small in the sixth."""
+    faults = [Rule(HangInBody(after_bytes=600_000), "model.bin"), Rule(HangInBody(), "model.bin", after=5)]
+    return FakeHub([repo()], faults)
 
 
 def resumed(hub: FakeHub) -> int:

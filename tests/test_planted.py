@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from mirrorhub.cli import main
 from mirrorhub.errors import NotCachedError, StoreError
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.notes import NoteBook
+from mirrorhub.stores.publish import finish_interrupted
 from mirrorhub.stores.seen import boot_name
 from tests.fakehub import FakeHub, Repo
 from tests.quick import quick
@@ -186,6 +188,64 @@ def test_a_linked_folder_to_publish_from(docs: Path, tmp_path: Path) -> None:
     assert not path.is_symlink()
 
 
+def journal(folder: Path, target: Path, **record: object) -> None:
+    """Plant a journal of a publishing that was cut off, with a file that waits."""
+    ready = folder / OWN_FOLDER / "ready"
+    ready.mkdir(exist_ok=True)
+    (ready / "key").write_bytes(b"evil")
+    before = NoteBook(folder).mark("current")
+    whole = {"target": str(target), "source": "ready", "moves": {}, "deletes": [], "name": "current", "before": before}
+    whole |= record
+    (folder / OWN_FOLDER / "publish-free-1.json").write_text(json.dumps(whole))
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["of the folder", "of a folder in it"])
+@pytest.mark.parametrize("listed", [False, True], ids=["not listed", "listed"])
+def test_a_journal_in_a_folder_of_the_users(listed: bool, inside: bool, tmp_path: Path) -> None:
+    """A journal that came with a folder takes nothing away and replaces nothing that the user has there."""
+    folder = tmp_path / "local"
+    bring(local_dir=folder)
+    target = folder / "snapshots" / "current" if inside else folder
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("thesis.txt", "notes.txt"):
+        (target / name).write_bytes(b"mine")
+    note = json.loads((folder / OWN_FOLDER / "notes" / "current.json").read_bytes())
+    if listed:
+        row = {"size": 4, "sha256": sha256(b"evil").hexdigest(), "stamp": [4, 1]}
+        note["files"] += [{"path": name, **row} for name in ("thesis.txt", "notes.txt")]
+    journal(folder, target, moves={"notes.txt": "key"}, deletes=["thesis.txt"], note=note)
+    (folder / "config.json").unlink()
+    bring(local_dir=folder)
+    assert [(target / name).read_bytes() for name in ("thesis.txt", "notes.txt")] == [b"mine", b"mine"]
+    assert (folder / "config.json").read_bytes() == FILES["config.json"]
+
+
+@pytest.mark.parametrize("name", ["../../../escape", "other", "master\0"])
+def test_a_journal_of_another_name(name: str) -> None:
+    """A journal whose note is on another directory than its own is dropped."""
+    path = bring()
+    home = path.parents[1]
+    note = json.loads((home / OWN_FOLDER / "notes" / "master.json").read_bytes())
+    journal(home, path, moves={"evil.txt": "key"}, note=note, name=name)
+    (path / "config.json").unlink()
+    bring()
+    assert not (path / "evil.txt").exists()
+    assert [note.name for note in (home / OWN_FOLDER / "notes").iterdir()] == ["master.json"]
+
+
+def test_a_publishing_into_a_folder_of_the_users_that_was_cut_off(tmp_path: Path) -> None:
+    """What is known to be ours is finished: a checked file gets to its place, one that we brought goes."""
+    folder = tmp_path / "local"
+    bring(local_dir=folder)
+    note = json.loads((folder / OWN_FOLDER / "notes" / "current.json").read_bytes())
+    row = {"path": "new.txt", "size": 4, "sha256": sha256(b"evil").hexdigest()}
+    moves, note["files"] = {"new.txt": "key"}, [*note["files"], row]
+    journal(folder, folder, moves=moves, deletes=["sub/x.txt"], note=note)
+    finish_interrupted(folder, users=True)
+    assert (folder / "new.txt").read_bytes() == b"evil"
+    assert not (folder / "sub").exists()
+
+
 def to_pipe(path: Path) -> None:
     """Put a pipe that nobody writes to in a file's place, with the file's time."""
     times = None
@@ -212,7 +272,7 @@ def test_a_pipe(place: str, hub_name: str) -> None:
     path = bring(hub_name)
     to_pipe(path.parents[1] / place.format(label=path.name, boot=boot_name() or "any"))
     assert main(["cache", "list"]) == 0
-    assert main(["cache", "verify"]) == (5 if "snapshots" in place else 0)
+    assert main(["cache", "verify"]) == (5 if "snapshots" in place or "notes" in place else 0)
     assert {name: (bring(hub_name) / name).read_bytes() for name in FILES} == FILES
     assert main(["cache", "prune", "hf://org/name" if hub_name == "huggingface" else "org/name", "-y"]) == 0
 

@@ -63,7 +63,7 @@ async def plan_for(request: SnapshotRequest, store: Store, manifest: Manifest, p
     """
     chosen = chosen_files(manifest, request)
     with disk_errors(store.home):
-        await asyncio.to_thread(finish_interrupted, store.home)
+        await asyncio.to_thread(finish_interrupted, store.home, users=request.local_dir is not None)
         await asyncio.to_thread(tidy, store.home, keep=map(pool.ready_path, chosen), blobs=store.keeps_blobs)
         await asyncio.to_thread(pool.prepare)
     if request.force_download:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mirrorhub.config import Settings
-from mirrorhub.models import HubName, Repo, RepoType
+from mirrorhub.models import Repo, RepoType
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.aside import Aside, asides
 from mirrorhub.stores.huggingface import read_ref
@@ -84,6 +84,7 @@ class StoredRepo:
         on_its_way: What no call has published yet.
         aside: What was put aside.
         other: Bytes below `home` that belong to no snapshot and are neither on their way nor put aside.
+        shared: Another repository lies in the same folder.
     """
 
     repo: Repo
@@ -93,6 +94,7 @@ class StoredRepo:
     on_its_way: tuple[Leftover, ...] = field(default=())
     aside: tuple[Aside, ...] = field(default=())
     other: int = 0
+    shared: bool = False
 
     @property
     def size(self) -> int:
@@ -131,8 +133,8 @@ def size_together(snapshots: Iterable[StoredSnapshot]) -> int:
 
 def stored_repos(settings: Settings) -> list[StoredRepo]:
     """Return everything that lies in both caches."""
-    found = [_stored(repo, home) for repo, home in (*_modelscope(settings), *_huggingface(settings))]
-    return sorted(found, key=lambda one: one.address)
+    homes = (*_modelscope(settings), *_huggingface(settings))
+    return sorted((one for guessed, home in homes for one in _stored(guessed, home)), key=lambda one: one.address)
 
 
 def stored_folder(folder: Path) -> StoredRepo | None:
@@ -147,8 +149,10 @@ def stored_folder(folder: Path) -> StoredRepo | None:
 
 
 def as_it_is(shown: StoredRepo) -> StoredRepo | None:
-    """Look again at a repository; None where a user's folder bears no note of ours any more."""
-    return stored_folder(shown.home) if shown.users else _stored(shown.repo, shown.home)
+    """Look again at a repository; None where it is no longer there."""
+    if shown.users:
+        return stored_folder(shown.home)
+    return next((one for one in _stored(shown.repo, shown.home) if one.repo == shown.repo), None)
 
 
 def _modelscope(settings: Settings) -> Iterator[tuple[Repo, Path]]:
@@ -157,7 +161,7 @@ def _modelscope(settings: Settings) -> Iterator[tuple[Repo, Path]]:
         for home in _folders(settings.modelscope_cache / f"{kind}s"):
             owner, mark, name = home.name.partition("--")
             if mark:
-                yield _repo("modelscope", f"{owner}/{name}", kind, home), home
+                yield Repo("modelscope", f"{owner}/{name}", kind), home
 
 
 def _huggingface(settings: Settings) -> Iterator[tuple[Repo, Path]]:
@@ -165,38 +169,45 @@ def _huggingface(settings: Settings) -> Iterator[tuple[Repo, Path]]:
         kind, _, rest = home.name.partition("s--")
         known = next((one for one in _TYPES if one == kind), None)
         if known and rest:
-            yield _repo("huggingface", rest.replace("--", "/", 1), known, home), home
+            yield Repo("huggingface", rest.replace("--", "/", 1), known), home
 
 
-def _repo(hub: HubName, guessed: str, kind: RepoType, home: Path) -> Repo:
-    book = NoteBook(home)
-    known = (note.manifest.repo for name in book.names() if (note := book.read(name)))
-    fitting = (repo for repo in known if repo.hub == hub and repo.type == kind and _flat(repo.id) == _flat(guessed))
-    return next(fitting, Repo(hub, guessed, kind))
+def _stored(guessed: Repo, home: Path) -> list[StoredRepo]:
+    """Return the repositories of a folder, which `a--b/c` and `a/b--c` share.
 
-
-def _flat(id: str) -> str:
-    return id.replace("/", "--")
-
-
-def _stored(repo: Repo, home: Path) -> StoredRepo:
-    snapshots = tuple(_snapshots(repo, home))
+    What no note says whose it is counts to the first of them.
+    """
+    snapshots = tuple(_snapshots(guessed, home))
+    noted = [one.repo for one in snapshots if one.note is not None and one.repo == one.note.manifest.repo]
     way, aside = tuple(leftovers(home)), tuple(asides(home))
-    held = StoredRepo(repo, home, False, snapshots, way, aside)
-    return StoredRepo(repo, home, False, snapshots, way, aside, max(0, _size_once(home) - held.size))
+    held = StoredRepo(guessed, home, False, snapshots, way, aside)
+    first, *others = dict.fromkeys(noted) or (guessed,)
+    mine = tuple(replace(one, repo=first) for one in snapshots if one.repo not in others)
+    other = max(0, _size_once(home) - held.size)
+    return [
+        StoredRepo(first, home, False, mine, way, aside, other, shared=bool(others)),
+        *(StoredRepo(repo, home, False, tuple(s for s in snapshots if s.repo == repo), shared=True) for repo in others),
+    ]
 
 
-def _snapshots(repo: Repo, home: Path) -> Iterator[StoredSnapshot]:
+def _is_of(guessed: Repo, repo: Repo) -> bool:
+    """Whether a repository's folder may be the one that this one was guessed from."""
+    flat = guessed.id.replace("/", "--")
+    return (repo.hub, repo.type, repo.id.replace("/", "--")) == (guessed.hub, guessed.type, flat)
+
+
+def _snapshots(guessed: Repo, home: Path) -> Iterator[StoredSnapshot]:
     """Yield what our notes name, and the directories that none of them does."""
     book, above = NoteBook(home), home / "snapshots"
     refs = _refs(home)
     noted = {name: book.read(name) for name in book.names() if _may_be(name)}
     for name, note in noted.items():
+        repo = note.manifest.repo if note and _is_of(guessed, note.manifest.repo) else guessed
         yield _snapshot(repo, home, name, above / name, tuple(refs.get(name, (name,))), note)
     tops = {name.split("/")[0] for name in noted}
     for folder in _folders(above):
         if folder.name not in tops:
-            yield _snapshot(repo, home, folder.name, folder, tuple(refs.get(folder.name, (folder.name,))), None)
+            yield _snapshot(guessed, home, folder.name, folder, tuple(refs.get(folder.name, (folder.name,))), None)
 
 
 def _may_be(name: str) -> bool:

@@ -68,8 +68,9 @@ class Removal:
 
     @property
     def empties(self) -> bool:
-        """Whether no snapshot stays."""
-        return bool(self.snapshots) and len(self.snapshots) == len(self.repo.snapshots)
+        """Whether no snapshot stays in the folder."""
+        all_go = bool(self.snapshots) and len(self.snapshots) == len(self.repo.snapshots)
+        return all_go and not self.repo.shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _least_used(
 def _remove(shown: Removal) -> Outcome:
     """Delete what was chosen and is as it was shown; the caller holds the repository."""
     home = shown.repo.home
-    finish_interrupted(home)
+    finish_interrupted(home, users=shown.repo.users)
     if shown.snapshots and any(one.alive for one in leftovers(home)):
         return Outcome(shown, 0, "a living process is bringing something to it")
     removal = _what_is_left_of(shown, as_it_is(shown.repo))

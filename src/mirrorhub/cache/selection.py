@@ -1,4 +1,8 @@
-"""Which of what lies in the caches is meant: `owner/name`, `hf://owner/name@revision`, or a folder."""
+"""Which of what lies in the caches is meant: `owner/name`, `hf://owner/name@revision`, or a folder.
+
+A folder is written as one: `/data/model`, `./model`, `~/model`. What is named only like a repository is that one, even
+where a folder happens to lie here under the same name.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +31,15 @@ def selected(settings: Settings, names: Iterable[str]) -> list[Selected]:
     # Each repository once, or what is named twice would be counted twice.
     found: dict[Path, Selected] = {}
     for name in named:
-        repo, snapshots = _folder(name) or _in_cache(name, repos)
+        repo, snapshots = (_folder(name) if _is_folder(name) else None) or _in_cache(name, repos)
         _, before = found.get(repo.home, (repo, ()))
         found[repo.home] = repo, (*before, *(one for one in snapshots if one not in before))
     return list(found.values())
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a name is written as a folder: no repository's begins with a dot."""
+    return name.startswith((".", "~")) or Path(name).is_absolute()
 
 
 def _folder(name: str) -> Selected | None:
@@ -60,6 +69,8 @@ def _is_called(snapshot: StoredSnapshot, revision: str) -> bool:
 def _hint(name: str, repos: Sequence[StoredRepo]) -> str:
     import difflib  # only on the way to an error
 
+    if "://" not in name and not _is_folder(name) and _folder(f"./{name}"):
+        return f"a folder here is called so; write ./{name} if you mean it"
     addresses = [repo.address for repo in repos]
     bare = name.partition("://")[2] or name
     same = [address for address in addresses if address.partition("://")[2] == bare.partition("@")[0]]

@@ -238,10 +238,16 @@ def left_over(folder: Path, old: Note | None, new: Note) -> tuple[str, ...]:
         entry.path
         for entry in old.manifest.files
         if (entry.path not in current or current[entry.path] != entry.digest)
-        and entry.path in old.stamps
         and entry.path not in new.stamps
-        and _stamp_or_none(folder / entry.path) in (old.stamps[entry.path], old.seen.get(entry.path, ()))
+        and is_as_noted(folder, entry.path, old)
     )
+
+
+def is_as_noted(folder: Path, path: str, note: Note | None) -> bool:
+    """Whether a file is there and looks as the note says that we brought it."""
+    if note is None or path not in note.stamps:
+        return False
+    return _stamp_or_none(folder / path) in (note.stamps[path], note.seen.get(path, ()))
 
 
 def _trusted(note: Note, entry: FileEntry, stamp: Stamp, *, verify: bool) -> bool:

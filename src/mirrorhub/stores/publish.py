@@ -20,13 +20,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from mirrorhub.digest import file_matches
 from mirrorhub.errors import StoreError
 from mirrorhub.ours import refuse_link
-from mirrorhub.owner import is_known_alive, own_name, read_regular
+from mirrorhub.owner import is_known_alive, is_regular, own_name, read_regular
 from mirrorhub.paths import OWN_FOLDER, path_problem
 from mirrorhub.rawfile import copy_whole
 from mirrorhub.records import mapping, parsed, text, texts
-from mirrorhub.stores.notes import Note, NoteBook, decode_note, encode_note, write_whole
+from mirrorhub.stores.notes import Note, NoteBook, decode_note, encode_note, is_as_noted, write_whole
 
 log = logging.getLogger(__name__)
 _JOURNAL = "publish-"
@@ -107,12 +108,16 @@ def _leave(own: Path, owner: str) -> None:
         _journal(own, owner).replace(_journal(own, nobody))
 
 
-def finish_interrupted(home: Path) -> None:
+def finish_interrupted(home: Path, *, users: bool = False) -> None:
     """Finish what ended processes had begun to publish.
 
     Whoever calls this holds the repository: of a process that cannot be asked it is taken that it has ended, since it
     held it, too. What cannot be read or finished is dropped, and so is what another call has published over since:
     notes and digests find out what is missing, and it is fetched again.
+
+    Args:
+        home: The repository's folder; the caller holds it.
+        users: It is a folder that the user named: what the user has there stays.
     """
     own = home / OWN_FOLDER
     for path in sorted(own.glob(f"{_JOURNAL}*.json")):
@@ -121,7 +126,8 @@ def finish_interrupted(home: Path) -> None:
             continue
         try:
             publication = _decoded(home, read_regular(path))
-            if publication is not None and publication.before == NoteBook(home).mark(publication.name):
+            if publication is not None and _is_in_its_place(home, publication, users=users):
+                publication = _sparing(home, publication) if users else publication
                 _finish(home, publication, own / f"{_STAGING}{owner}")
         except (Vanished, OSError) as error:
             log.info("%s: what another call had begun to publish is dropped: %s", home, error)
@@ -175,6 +181,35 @@ def _decoded(home: Path, data: bytes) -> Publication | None:
     if not inside or not single or any(path_problem(name) for name in [*places, *publication.deletes]):
         return None
     return publication
+
+
+def _is_in_its_place(home: Path, publication: Publication, *, users: bool) -> bool:
+    """Whether a journal is about the directory that its note is on, as the stores name both, and as it is now."""
+    name = publication.name
+    place = home if users else home / "snapshots" / name
+    if publication.target != place or path_problem(name):
+        return False
+    # Published over since: it would be a rollback.
+    return publication.before == NoteBook(home).mark(name)
+
+
+def _sparing(home: Path, publication: Publication) -> Publication:
+    """Leave what a journal would do to a user's own files: it goes no further than what is known to be ours.
+
+    A file is moved if it is what the journal's own note says, and replaces nothing but what we had brought.
+    """
+    current = NoteBook(home).read(publication.name)
+    entries = {entry.path: entry for entry in publication.note.manifest.files if entry.digest}
+    places = {
+        path: place
+        for path, place in publication.places.items()
+        if path in entries
+        and (not os.path.lexists(home / path) or is_as_noted(home, path, current))
+        and is_regular(place)
+        and file_matches(place, entries[path])
+    }
+    deletes = tuple(path for path in publication.deletes if is_as_noted(home, path, current))
+    return replace(publication, places=places, deletes=deletes)
 
 
 def _exists(path: Path) -> bool:
