@@ -293,15 +293,17 @@ class TestConnections:
             async with client_of(hub) as client:
                 hanging = asyncio.create_task(client.get(BODY))
                 await asyncio.to_thread(hub.log.wait_until, lambda log: bool(log.requests()))
-                hub.set_faults()
                 await asyncio.to_thread(hub.cut)
                 with pytest.raises(httpx.TransportError):
                     await hanging
+                hub.set_faults()
                 assert (await client.get(BODY)).content == DATA
 
         with FakeHub([modelscope_repo()], [faults.HangBeforeAnswer()]) as hub:
             asyncio.run(run(hub))
-        assert [request.outcome for request in hub.log.requests()] == ["broken", "finished"]
+        cut, after = (request.outcome for request in hub.log.requests())
+        # Whose end of the connection is seen to go first is a matter of luck.
+        assert (cut in ("broken", "cancelled"), after) == (True, "finished")
 
     @pytest.mark.parametrize("http2", [True, False], ids=["h2", "http/1.1"])
     def test_whole_protocol(self, http2: bool) -> None:
