@@ -14,7 +14,7 @@ from io import BufferedReader, RawIOBase
 from pathlib import Path
 
 SYNCED = 1 << 20
-"""Bytes from which on a file is synced before anything is said of it."""
+"""Bytes from which on a file is synced before anything is said of it: its stamp outlives a loss of power, too."""
 NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0)
 UNNOTICED = getattr(os, "O_NOATIME", 0)
 _READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -26,10 +26,10 @@ from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, HubName, Manifest, Repo, RepoType, TransferReport, Voucher, VoucherKind
 from mirrorhub.ours import own_part
 from mirrorhub.paths import file_name, path_problem
-from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
+from mirrorhub.rawfile import NOT_THROUGH_LINKS, SYNCED, to_read
 from mirrorhub.records import hex_digits, items, mapping, number, one_of, parsed, text, texts
 from mirrorhub.stores.disk import write_whole as write_whole
-from mirrorhub.stores.seen import SMALL, SeenBook, Stamp, boot_name, mark_of, read_stamp
+from mirrorhub.stores.seen import SeenBook, Stamp, boot_name, mark_of, read_stamp
 
 FORMAT = 1
 
@@ -60,7 +60,7 @@ class Note:
         """Whether a file that looks like this is as it was when it was checked."""
         if self.seen.get(path) == stamp:
             return True
-        return self.stamps.get(path) == stamp and (stamp[0] >= SMALL or self.boot == boot_name())
+        return self.stamps.get(path) == stamp and (stamp[0] >= SYNCED or self.boot == boot_name())
 
 
 class NoteBook:

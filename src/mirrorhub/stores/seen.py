@@ -26,8 +26,6 @@ from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
 from mirrorhub.records import MAX_NUMBER, items, mapping, number, parsed
 from mirrorhub.stores.disk import write_whole
 
-SMALL = 1 << 20
-"""Files of this size in bytes and more are synced before they are published: their stamps outlive a loss of power."""
 Stamp = tuple[int, int]
 _MACHINES = 16
 """A cache that several machines, or processes, share has a book for each; so many are kept."""
