@@ -5,6 +5,8 @@ A selection of schedules that takes about a minute. `python -m benchmarks.chaos`
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +37,13 @@ def test_a_schedule_is_its_repr() -> None:
     call = Call(((Rule(f.Status(500, 1), "a.bin", 2, 1),),), (FILE,), (Damage("flip", 3),), 0.5)
     schedule = Schedule("huggingface", "httpx", (FILE, OTHER), (Host(pulls=True, http=("http/1.1",)),), (call,))
     assert schedule == replayed(repr(schedule))
+
+
+def test_a_schedule_is_that_of_its_number() -> None:
+    """What is drawn depends on the number alone, not on the modules that are loaded."""
+    program = "from tests.chaos.drawing import drawn; print([drawn(number) for number in range(20)])"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == repr([drawn(number) for number in range(20)])
 
 
 def over(hosts: tuple[Host, ...], carrier: Literal["curl", "httpx"] = "curl") -> Schedule:

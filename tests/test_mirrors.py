@@ -116,6 +116,17 @@ def test_wrong_bytes_first_and_a_crawl_next() -> None:
     assert written(snapshot.path) == FILES
 
 
+def test_a_crawl_beside_one_that_could_not_be_reached_once() -> None:
+    """An endpoint that failed when it was tried beside a crawling one is tried again, and brings what is left."""
+    with (
+        FakeHub(repos(), [Rule(Drip(bytes_per_s=20_000), "model.bin")], name="a") as slow,
+        FakeHub(repos(), [Rule(RefuseConnection(), times=1)], name="b") as late,
+    ):
+        snapshot = fetch("org/name", settings=quick(slow.url, late.url))
+    assert written(snapshot.path) == FILES
+    assert late.log.bytes_sent_by_file()["model.bin"] > 2_000_000
+
+
 def test_a_large_file_that_hangs_keeps_nobody_waiting() -> None:
     """A large file that comes whole takes no more room than is read ahead of it: the others come beside it."""
     files = {name: sample_bytes(name, 12_000_000) for name in ("a.bin", "b.bin")}

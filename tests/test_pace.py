@@ -122,6 +122,7 @@ class Givers:
     left_slow: list[Endpoint] = field(default_factory=list)
     moves: list[tuple[Endpoint, int | None]] = field(default_factory=list)
     alone: bool = False
+    refuses: bool = False
 
     def flow(self, seconds: float) -> None:
         for endpoint, bodies in self.bodies.items():
@@ -137,6 +138,9 @@ class Givers:
     def gives(self, endpoint: Endpoint) -> int:
         return self.bodies[endpoint]
 
+    def leaves(self, endpoint: Endpoint) -> bool:
+        return False
+
     def next_after(self, endpoint: Endpoint) -> Endpoint | None:
         other = B if endpoint == A else A
         return None if self.alone or other in self.left_slow else other
@@ -146,6 +150,8 @@ class Givers:
 
     def move(self, endpoint: Endpoint, count: int | None, why: str) -> int:
         self.moves.append((endpoint, count))
+        if self.refuses:
+            return min(self.bodies[endpoint], count or self.bodies[endpoint])
         moved = min(self.bodies[endpoint], count or self.bodies[endpoint])
         self.bodies[endpoint] -= moved
         self.bodies[B if endpoint == A else A] += moved
@@ -213,6 +219,17 @@ class TestAnotherEndpoint:
         assert 2 <= back[0] <= 3
         assert back[2] <= 5
         assert watch.givers.left_slow == []
+
+    def test_one_that_does_not_answer(self) -> None:
+        """An endpoint that could not be reached is tried again soon, then ever more rarely, until it can be."""
+        watch = Watch(lambda endpoint, _: 3_000 if endpoint == A else 5_000_000)
+        watch.givers.refuses = True
+        tried = [len(watch.run(5).moves) for _ in range(4)]
+        assert 3 <= tried[0] <= 4
+        assert tried[3] <= 6
+        watch.givers.refuses = False
+        watch.run(20)
+        assert watch.givers.left_slow == [A]
 
     @pytest.mark.parametrize(
         ("rate", "options"),

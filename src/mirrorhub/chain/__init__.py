@@ -137,6 +137,10 @@ class Chain:
         standing = self._standing[endpoint]
         return len(standing.bodies) if standing.answers else 0
 
+    def leaves(self, endpoint: Endpoint) -> bool:
+        """Whether bodies of an endpoint wait for somebody else's answer, to go on there."""
+        return self._standing[endpoint].leaving > 0
+
     def slow(self, endpoint: Endpoint) -> None:
         """Ask an endpoint only where no other gives what is wanted."""
         self._standing[endpoint].slow = True
@@ -147,7 +151,7 @@ class Chain:
         Each goes on as soon as another endpoint has answered; one that is through before that was not too slow.
         """
         standing = self._standing[endpoint]
-        # Told once: they stay where they are until it has come to that.
+        # Told once: they stay where they are until somebody else has answered.
         leaving = [standing.bodies.pop(body) for body in list(standing.bodies)[-count if count else None :]]
         for leave in leaving:
             leave()

@@ -6,7 +6,6 @@ Nobody is left before somebody else is there: an endpoint that is too slow still
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from mirrorhub.chain.errand import Answer, Errand, Result
 from mirrorhub.chain.race import race
@@ -25,11 +24,21 @@ async def take_in(errand: Errand[Answer, Result], endpoint: Endpoint, answer: An
     standing = errand.chain.standing(endpoint)
 
     def leave() -> None:
-        overtaking.append(asyncio.ensure_future(_overtake(errand, endpoint, end)))
+        overtaking.append(asyncio.ensure_future(go_on()))
 
-    def end() -> None:
-        if not over:
+    async def go_on() -> None:
+        standing.leaving += 1
+        try:
+            found = await _overtaken(errand, endpoint)
+        finally:
+            standing.leaving -= 1
+        if over:
+            return
+        if found:
             body.reschedule(asyncio.get_running_loop().time())
+        else:
+            # Nobody has answered: it goes on here, and may be told again.
+            standing.bodies[body] = leave
 
     try:
         async with standing.leavable() as body:
@@ -49,12 +58,10 @@ async def take_in(errand: Errand[Answer, Result], endpoint: Endpoint, answer: An
     return result
 
 
-async def _overtake(errand: Errand[Answer, Result], endpoint: Endpoint, end: Callable[[], None]) -> None:
-    """Ask the others, and end what this endpoint gives once one of them has answered."""
-    others = [other for other in errand.order() if other != endpoint]
-    errand.overtaker = await race(errand, others)
-    if errand.overtaker is not None:
-        end()
+async def _overtaken(errand: Errand[Answer, Result], endpoint: Endpoint) -> bool:
+    """Ask the others; say whether one of them has answered."""
+    errand.overtaker = await race(errand, [other for other in errand.order() if other != endpoint])
+    return errand.overtaker is not None
 
 
 async def _call_off(errand: Errand[Answer, Result], overtaking: list[asyncio.Task[None]]) -> None:

@@ -24,6 +24,7 @@ class Standing:
         demoted: It is asked after the others.
         slow: It is asked last: another one gives more than twice as much.
         bodies: What it is asked for and giving now, and how to make each go on elsewhere.
+        leaving: How many of these are to go on elsewhere, and wait for somebody else's answer.
         out: It is asked no more.
         parked_until: It asked not to be asked before.
         kept_waiting: It is written down that the call ended while it said nothing.
@@ -37,6 +38,7 @@ class Standing:
     demoted: bool = False
     slow: bool = False
     bodies: dict[asyncio.Timeout, Callable[[], None]] = field(default_factory=dict)
+    leaving: int = 0
     out: bool = False
     kept_waiting: bool = False
     parked_until: float = float("-inf")

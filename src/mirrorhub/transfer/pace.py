@@ -35,7 +35,7 @@ TRIAL_BODIES = 4
 HOPELESS_S = 30.0
 """Where a transfer would last longer, all bodies go on at the other endpoint during the trial."""
 AGAIN_AFTER_S = 5.0
-"""After a trial that did not pay, the next one comes so much later; then twice as much."""
+"""After a trial that did not pay, the next one comes so much later; then twice as much. Where nobody answered: 1 s."""
 FAST = 64 << 20
 """Bytes per second at which more lanes would only cost."""
 SPLIT = 32 << 10
@@ -117,7 +117,8 @@ class Pace:
         self._widening: Trial | None = None
         self._settled: set[Endpoint] = set()
         self._pause_s = AGAIN_AFTER_S
-        self._began_at = self._next_trial_at = clock()
+        self._unanswered_pause_s = WINDOW_S
+        self._began_at = self._next_trial_at = self._asked_at = clock()
 
     async def watch(self) -> None:
         """Look at it again and again, until cancelled; a mistake in here is told, and costs speed at most."""
@@ -183,7 +184,7 @@ class Pace:
         # From what it has given so far: the trial's first bytes may be there before the next look.
         self._meters[other] = Meter()
         self._meters[other].sample(now, dict(self._chain.received())[other])
-        self._trial = Trial(now, rate, endpoint)
+        self._trial, self._asked_at = Trial(now, rate, endpoint), now
 
     def _judge(self, trial: Trial, now: float) -> None:
         """Let the other endpoint take over once it is clearly better; leave it once it has had its time and is not."""
@@ -197,6 +198,9 @@ class Pace:
             self._trial = None
             self._next_trial_at, self._pause_s = now + self._pause_s, 2 * self._pause_s
             self._chain.move(other, None, "does not give more")
+        elif self._is_unanswered(trial, other, now):
+            self._trial = None
+            self._next_trial_at, self._unanswered_pause_s = now + self._unanswered_pause_s, 2 * self._unanswered_pause_s
         elif self._meters[other].first_at is not None and not self._chain.gives(other):
             self._chain.move(slow, TRIAL_BODIES, "is slow; another endpoint brings some more")
 
@@ -218,6 +222,12 @@ class Pace:
         if meter.first_at is None:
             return now - trial.began_at > AGAIN_AFTER_S
         return meter.lasting(now) >= TRIAL_S + 2 * self._lanes.lane(other).contact.connect_s
+
+    def _is_unanswered(self, trial: Trial, other: Endpoint, now: float) -> bool:
+        """Whether the other endpoint failed before it gave anything, and has not been asked again since."""
+        if self._chain.gives(other) or self._chain.leaves(trial.endpoint) or self._meters[other].first_at is not None:
+            self._asked_at = now
+        return now - self._asked_at >= TRIAL_S
 
     def _may_gain(self, endpoint: Endpoint, now: float) -> bool:
         meter = self._meters[endpoint]
