@@ -30,7 +30,8 @@ MAX_HOPS = 5
 MAX_RETRY_AFTER_S = 3600.0
 UNREAD = 512 << 10
 """Bytes of a body that may have come by the time that it is let go."""
-_HEADERS = {"user-agent": f"mirrorhub/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
+AGENT = f"mirrorhub/{__version__}"
+_HEADERS = {"user-agent": AGENT, "accept": "*/*", "accept-encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 _BY_CAUSE = {

@@ -66,6 +66,14 @@ class HuggingFace:
             commit = revision
         return await self._tree(lane, repo, revision, commit, max_files, beat)
 
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Ask which commit a revision names, and no more.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        return revision if is_commit(revision) else _commit(await self._info(lane, repo, revision, beat, "expand=sha"))
+
     async def _tree(self, lane: Lane, repo: Repo, revision: str, commit: str, max_files: int, beat: Beat) -> Manifest:
         url: str | None = f"{_api(lane, repo)}/tree/{commit}?recursive=true&expand=false"
         rows: list[Mapping[str, object]] = []
@@ -82,8 +90,10 @@ class HuggingFace:
         files = [_file(row) for row in rows if text_of(row, "type") != "directory"]
         return Manifest(repo, revision, commit, checked_files(files, max_files), lane.endpoint.voucher)
 
-    async def _info(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> Mapping[str, object]:
-        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}?blobs=true", beat)
+    async def _info(
+        self, lane: Lane, repo: Repo, revision: str, beat: Beat, query: str = "blobs=true"
+    ) -> Mapping[str, object]:
+        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}?{query}", beat)
         info = read_json(answer, _failure)
         if not isinstance(info, dict):
             raise Failure(Fault.NOT_A_HUB, "says nothing about the revision")

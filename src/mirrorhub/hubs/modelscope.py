@@ -10,6 +10,7 @@ Source: modelscope_hub 0.5.1, `_legacy_api.py` and `_download.py`. Every file is
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from mirrorhub.chain.beat import Beat
@@ -23,7 +24,17 @@ from mirrorhub.spans import Span
 CUT_OFF = 3000
 """The server ends a listing here, with 200 and no word of it (modelscope_hub 0.5.1, constants.py)."""
 PAGE_SIZE = 200
+MILLISECONDS = 9_999_999_999
+"""A time after this one is in milliseconds."""
 Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for a state that does not change, and when it was given, in epoch seconds."""
+
+    name: str
+    created_s: float
 
 
 class ModelScope:
@@ -44,6 +55,22 @@ class ModelScope:
         rows = _pages if repo.type == "dataset" else _walk
         files = [entry async for row in rows(lane, repo, revision, max_files, beat) if (entry := _file(row))]
         return Manifest(repo, revision, None, checked_files(files, max_files), lane.endpoint.voucher)
+
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Return None: a commit is known of each file, not of the whole."""
+        return None
+
+    async def tags(self, lane: Lane, repo: Repo, beat: Beat) -> tuple[Tag, ...]:
+        """Ask which tags a repository has.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        data = read_json(await lane.get(f"/api/v1/{repo.type}s/{quote(lane.repo_id(repo))}/revisions", beat), _no_tags)
+        for key in ("Data", "RevisionMap"):
+            data = data.get(key, data) if isinstance(data, dict) else data
+        rows = data.get("Tags") if isinstance(data, dict) else None
+        return tuple(map(_tag, rows_of(rows or [], "the revisions")))
 
     async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Slice:
         """Ask for a span of a file's bytes.
@@ -111,6 +138,21 @@ def _file(row: Row) -> FileEntry | None:
         raise Failure(Fault.BAD_LISTING, "lists an entry without a path")
     sha256 = sha256_of(text_of(row, "Sha256", "sha256"))
     return FileEntry(path, size_of(row, "Size", "size"), sha256, commit=sha1_of(text_of(row, "Revision")))
+
+
+def _tag(row: Row) -> Tag:
+    """Read a tag; the hub says when it was made in seconds or milliseconds, as a number or a text, or not at all."""
+    raw = row.get("CreatedAt")
+    try:
+        created_s = float(raw) if isinstance(raw, str | int | float) else 0.0
+    except ValueError:
+        created_s = 0.0
+    return Tag(text_of(row, "Revision") or "", created_s / 1000 if created_s > MILLISECONDS else created_s)
+
+
+def _no_tags(answer: Answer) -> Failure:
+    """An endpoint that does not list its tags is a hub all the same: nothing is held against it."""
+    return Failure(Fault.NO_REVISION, f"answered {answer.status}: no list of revisions")
 
 
 def _type(row: Row) -> str:
