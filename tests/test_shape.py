@@ -40,7 +40,7 @@ ORDER = (
     "report.discretion report.shelf report.account",
     "recall resolver asking lookup stale",
     "transfer.suspect transfer.provenance transfer.writing transfer.piece transfer.pieces transfer.intake",
-    "transfer.pace transfer planning publication snapshot",
+    "transfer.pace transfer planning preview publication snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
     "bench.outlook",
     "loop",
