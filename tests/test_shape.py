@@ -21,6 +21,7 @@ TESTS = Path(__file__).parent
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
     "paths models errors faults rawfile records digest plan spans credentials progress owner ours partial partials",
+    "together",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
@@ -28,10 +29,11 @@ ORDER = (
     "hubs hubs.aliases hubs.listing",
     "endpoints chain.verdicts chain.beat chain.standing chain chain.errand chain.race chain.handover chain.walk",
     "diagnosis",
-    "http.origin http.timing http.causes http.request http.head",
+    "http.origin http.timing http.causes http.request http.head http.backoff",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",
-    "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts health.findings",
+    "lane hubs.pages hubs.envelope hubs.folders hubs.modelscope hubs.huggingface hubs.wheel hubs.registry",
+    "contacts health.findings",
     "transfer.budget transfer.lanes",
     "health.revival",
     "stores stores.disk exclusive stores.seen stores.notes stores.publish",

@@ -47,7 +47,8 @@ _PREFIXES: dict[str, HubName] = {
     "huggingface:": "huggingface",
 }
 """How a repository's hub is written; the longer ones stand in messages and reports."""
-_TYPES: dict[str, RepoType] = {"models/": "model", "datasets/": "dataset", "spaces/": "space"}
+_TYPES: dict[str, RepoType] = {f"{name}s/": name for name in get_args(RepoType)}
+_OF_MODELSCOPE: frozenset[RepoType] = frozenset({"model", "dataset"})
 _ID_PART = re.compile(r"\w[\w.+-]{0,95}")
 
 
@@ -56,7 +57,7 @@ class Options(TypedDict, total=False):
 
     Attributes:
         hub: `auto` (which means modelscope), `modelscope` or `huggingface`.
-        repo_type: `model`, `dataset` or `space`.
+        repo_type: `model`, `dataset`, and on Hugging Face also `space` or `kernel`.
         endpoints: The chain: addresses, `Endpoint` values, the word `default`.
         local_dir: Put plain files here instead of into the cache.
         allow_patterns: Only files that match, as the repository's own SDK matches.
@@ -653,6 +654,8 @@ def _repo(given: str | None, hub: str, repo_type: str | None) -> Repo:
                 if name.startswith(folder) and name.count("/") in ((1, 2) if chosen == "huggingface" else (2,)):
                     name, kind = name.removeprefix(folder), named_type
     _check_id(name, chosen)
+    if chosen == "modelscope" and kind not in _OF_MODELSCOPE:
+        raise ConfigError(f"ModelScope has models and datasets, no {kind}s that could be fetched: {given!r}")
     return Repo(chosen, name, kind)
 
 
