@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mirrorhub.bench.outlook import Outlook
     from mirrorhub.http.client import Client
     from mirrorhub.hubs.modelscope import Tag
+    from mirrorhub.preview import Preview
     from mirrorhub.report import Report
     from mirrorhub.vad import Vad
 
@@ -47,7 +48,8 @@ _PREFIXES: dict[str, HubName] = {
     "huggingface:": "huggingface",
 }
 """How a repository's hub is written; the longer ones stand in messages and reports."""
-_TYPES: dict[str, RepoType] = {"models/": "model", "datasets/": "dataset", "spaces/": "space"}
+_TYPES: dict[str, RepoType] = {f"{name}s/": name for name in get_args(RepoType)}
+_OF_MODELSCOPE: frozenset[RepoType] = frozenset({"model", "dataset"})
 _OURS = frozenset({"host", "range", "accept-encoding", "content-length", "connection", "transfer-encoding", "te"})
 """Headers that say how bytes travel: that is not the caller's to say."""
 _ID_PART = re.compile(r"\w[\w.+-]{0,95}")
@@ -58,7 +60,7 @@ class Options(TypedDict, total=False):
 
     Attributes:
         hub: `auto` (which means modelscope), `modelscope` or `huggingface`.
-        repo_type: `model`, `dataset` or `space`.
+        repo_type: `model`, `dataset`, and on Hugging Face also `space` or `kernel`.
         endpoints: The chain: addresses, `Endpoint` values, the word `default`.
         local_dir: Put plain files here instead of into the cache.
         allow_patterns: Only files that match, as the repository's own SDK matches.
@@ -157,6 +159,25 @@ class Call:
         from mirrorhub.lookup import look_up
 
         return await look_up(self.request, self.settings, client)
+
+    async def preview(self, client: Client) -> Preview:
+        """Answer on the loop what a call would do, and fetch nothing."""
+        from mirrorhub.preview import preview
+
+        return await preview(self.request, self.settings, client)
+
+    def previewed_from_disk(self) -> Preview | None:
+        """Answer the same without a loop or a socket, where that can be done.
+
+        Raises:
+            NotCachedError: The call is offline, and it cannot be done.
+        """
+        from mirrorhub.preview import preview_of, preview_on_disk
+
+        pinned = pinned_for(self.request, self.settings.trust)
+        if self.offline:
+            return preview_on_disk(recall_offline(self.request, self.settings, pinned))
+        return preview_of(self.request, self.settings, pinned) if pinned else None
 
 
 def fetch(
@@ -280,6 +301,51 @@ async def aresolve(repo_id: str | None = None, revision: str | None = None, **op
     if pinned := pinned_for(call.request, call.settings.trust):
         return pinned
     return await loop.arun(call.resolve, call.settings)
+
+
+def preview(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    paths: Sequence[str] | None = None,
+    **options: Unpack[Options],
+) -> Preview:
+    """Say what `fetch` would bring and what is on disk already: a dry run. Nothing is fetched, nothing written.
+
+    Args:
+        repo_id: As for `fetch`.
+        revision: As for `fetch`.
+        cache_dir: As for `fetch`.
+        paths: Files named exactly, instead of patterns.
+        **options: See `Options`.
+
+    Raises:
+        ResolutionError: Nobody could say what the repository holds, or it has no file that was named.
+        NotCachedError: Offline, and not all of it is on disk.
+    """
+    from mirrorhub import loop
+
+    call = _call(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
+    return call.previewed_from_disk() or loop.run(call.preview, call.settings)
+
+
+async def apreview(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    paths: Sequence[str] | None = None,
+    **options: Unpack[Options],
+) -> Preview:
+    """Do what `preview` does, from a running event loop."""
+    import asyncio
+
+    from mirrorhub import loop
+
+    call = _call(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
+    found = await asyncio.to_thread(call.previewed_from_disk)
+    return await loop.arun(call.preview, call.settings) if found is None else found
 
 
 def newest_tag(repo_id: str, before_s: float, **options: Unpack[Options]) -> str | None:
@@ -639,6 +705,8 @@ def _repo(given: str | None, hub: str, repo_type: str | None) -> Repo:
                 if name.startswith(folder) and name.count("/") in ((1, 2) if chosen == "huggingface" else (2,)):
                     name, kind = name.removeprefix(folder), named_type
     _check_id(name, chosen)
+    if chosen == "modelscope" and kind not in _OF_MODELSCOPE:
+        raise ConfigError(f"ModelScope has models and datasets, no {kind}s that could be fetched: {given!r}")
     return Repo(chosen, name, kind)
 
 

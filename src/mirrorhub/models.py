@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 HubName = Literal["modelscope", "huggingface", "wheel"]
-RepoType = Literal["model", "dataset", "space"]
+RepoType = Literal["model", "dataset", "space", "kernel"]
 Trust = Literal["lock", "official", "auto", "any"]
 Capability = Literal["resolve", "pull"]
 VoucherKind = Literal["lock", "pin", "official", "named", "mirror", "nobody"]

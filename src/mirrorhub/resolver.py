@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial as bind
 
 from mirrorhub.chain import Chain
 from mirrorhub.chain.beat import Beat
@@ -95,8 +96,9 @@ class Inquiry:
         """
         try:
             ask = self._hurried if hurried else self._manifest
-            laps_at_most = laps or self._settings.patience.listing_laps
-            return await walk(self._chain, LISTING, ask, _as_it_is, endpoints=endpoints, laps=laps_at_most)
+            gained = bind(self._told, endpoints)
+            most = laps or self._settings.patience.listing_laps
+            return await walk(self._chain, LISTING, ask, _as_it_is, endpoints=endpoints, laps=most, gained=gained)
         except Hopeless as hopeless:
             if laps is not None:
                 raise
@@ -121,6 +123,10 @@ class Inquiry:
     def error(self, hopeless: Hopeless) -> Exception:
         """Return the error that says most."""
         return resolution_error(self._request.repo, self._request.revision, hopeless, self._chain.attempts)
+
+    def _told(self, endpoints: Sequence[Endpoint]) -> int:
+        """How much of the listings has come: a long one that breaks off goes on where it was."""
+        return sum(self._lanes.hub(endpoint).told for endpoint in endpoints)
 
     async def _hurried(self, endpoint: Endpoint, beat: Beat) -> Manifest:
         patience = self._settings.patience

@@ -19,6 +19,10 @@ class Hub(Protocol):
 
     default_revision: str
 
+    @property
+    def told(self) -> int:
+        """How many pages of listings have come in this call."""
+
     def credentials(self, token: str) -> dict[str, str]:
         """Return the headers that carry a token."""
 

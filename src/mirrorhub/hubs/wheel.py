@@ -36,6 +36,7 @@ class WheelIndex:
     """Asks the user's package installer, once per call."""
 
     default_revision = "pinned"
+    told = 0
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
