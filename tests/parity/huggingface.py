@@ -178,19 +178,12 @@ def _of_snapshots() -> Iterator[Case]:
     for workers in (1, 64):
         yield row("max_workers", str(workers), max_workers=workers)
     yield row("max_workers", "0", max_workers=0)
-    yield row(
-        "local_files_only", "a part there", did("snapshot_download", allow_patterns="*.md"), local_files_only=True
-    )
-    yield row(
-        "local_files_only",
-        "the part there",
-        did("snapshot_download", allow_patterns="*.md"),
-        local_files_only=True,
-        allow_patterns="*.md",
-    )
+    part = did("snapshot_download", allow_patterns="*.md")
+    yield row("local_files_only", "a part there", part, local_files_only=True)
+    yield row("local_files_only", "the part there", part, local_files_only=True, allow_patterns="*.md")
     yield row("local_files_only", "a file there", FILE, local_files_only=True, quick=True)
     yield row("local_files_only", "a file lost", SNAPSHOT, _lose, local_files_only=True)
-    yield row("endpoint", "dead, a part there", did("snapshot_download", allow_patterns="*.md"), stop)
+    yield row("endpoint", "dead, a part there", part, stop)
     yield row("repo_id", "by position", repo_id=LEFT_OUT)
     yield row("dry_run", "patterns", dry_run=True, allow_patterns="*.json")
     yield row("dry_run", "a part there", FILE, dry_run=True)

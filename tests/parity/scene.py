@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import modelscope_hub
+
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import HubName
 
@@ -82,9 +84,13 @@ def scene(root: Path, functions: Functions, name: HubName) -> Iterator[Scene]:
     before = Path.cwd()
     with FakeHub(repos(name), token=TOKEN, tls=False, blobs=True) as hub:
         os.chdir(root)
+        # modelscope asks for tags where this points, whatever `endpoint` says.
+        os.environ["MODELSCOPE_ENDPOINT"] = hub.url
+        modelscope_hub.set_default_config(None)
         try:
             yield Scene(hub, root, functions, name)
         finally:
+            os.environ.pop("MODELSCOPE_ENDPOINT")
             os.chdir(before)
 
 

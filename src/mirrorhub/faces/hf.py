@@ -92,9 +92,16 @@ def _check_type(repo_type: object) -> None:
 
 
 def _there(given: Given) -> Path | None:
-    """Return what the SDK finds on disk; it asks nobody."""
-    if given["force_download"]:
+    """Return what the SDK finds on disk; it asks nobody, and where it would only complain it is not asked."""
+    if given["force_download"] or "local_files_only" not in given.values:
         return None
+    if given["local_dir"] is not None:
+        there = place(given["local_dir"]) / (path_of(given) if given["filename"] is not None else "")
+        return there if there.is_file() or (there.is_dir() and any(there.iterdir())) else None
+    return _found(given)
+
+
+def _found(given: Given) -> Path | None:
     try:
         found = given.to_theirs(local_files_only=True, dry_run=False, token=False)
     except (OSError, ValueError):
@@ -107,7 +114,7 @@ def _on_disk(given: Given, error: MirrorHubError) -> Any:
     if isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given)):
         return _found_by_them(given, error)
     final = isinstance(error, RevisionNotFoundError | MissingFileError | IntegrityError)
-    if not given["dry_run"] and isinstance(error, ResolutionError) and not final and (found := _there(given)):
+    if not given["dry_run"] and isinstance(error, ResolutionError) and not final and (found := _found(given)):
         return str(found)
     raise as_theirs(error, given) from error
 

@@ -7,7 +7,7 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from mirrorhub.faces.ms_arguments import Call
+from mirrorhub.faces.ms_arguments import Call, whole
 from mirrorhub.faces.signatures import Given
 from mirrorhub.models import RepoType
 
@@ -54,9 +54,8 @@ def spelt(call: Call, path: Path) -> str:
         return str(Path(call.local_dir).expanduser())
     if not given["cache_dir"]:
         return str(path)
-    cache = Path(given["cache_dir"])
-    whole = cache.expanduser().absolute()
-    return str(cache.expanduser() / path.relative_to(whole)) if path.is_relative_to(whole) else str(path)
+    cache, absolute = Path(given["cache_dir"]).expanduser(), whole(given["cache_dir"])
+    return str(cache / path.relative_to(absolute)) if absolute and path.is_relative_to(absolute) else str(path)
 
 
 def released_before() -> float | None:
