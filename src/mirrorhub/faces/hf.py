@@ -20,7 +20,7 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
-from mirrorhub.faces.hf_arguments import is_offline, options_of, path_of, place, revision_of
+from mirrorhub.faces.hf_arguments import cache_of, is_offline, options_of, path_of, place, revision_of
 from mirrorhub.faces.hf_bars import bars_for
 from mirrorhub.faces.hf_errors import as_theirs
 from mirrorhub.faces.hf_preview import preview_file, preview_snapshot
@@ -31,7 +31,7 @@ from mirrorhub.models import RepoType
 
 def _snapshot(given: Given) -> Any:
     if _is_theirs(given):
-        return given.to_theirs()
+        return given.to_theirs(cache_dir=cache_of(given), local_files_only=is_offline(given))
     try:
         if given["dry_run"]:
             return preview_snapshot(given)
@@ -45,7 +45,7 @@ def _snapshot(given: Given) -> Any:
 
 def _file(given: Given) -> Any:
     if _is_theirs(given):
-        return given.to_theirs()
+        return given.to_theirs(cache_dir=cache_of(given), local_files_only=is_offline(given))
     path = path_of(given)
     try:
         if given["dry_run"]:
@@ -103,7 +103,7 @@ def _there(given: Given) -> Path | None:
 
 def _found(given: Given) -> Path | None:
     try:
-        found = given.to_theirs(local_files_only=True, dry_run=False, token=False)
+        found = given.to_theirs(cache_dir=cache_of(given), local_files_only=True, dry_run=False, token=False)
     except (OSError, ValueError):
         return None
     return Path(found)
@@ -121,6 +121,6 @@ def _on_disk(given: Given, error: MirrorHubError) -> Any:
 
 def _found_by_them(given: Given, error: MirrorHubError) -> Any:
     try:
-        return given.to_theirs(local_files_only=True)
+        return given.to_theirs(cache_dir=cache_of(given), local_files_only=True)
     except FileNotFoundError as theirs:
         raise joined(error, theirs) from error

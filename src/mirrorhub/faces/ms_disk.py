@@ -7,6 +7,7 @@ import time
 from importlib import import_module
 from pathlib import Path
 
+from mirrorhub.config import Settings
 from mirrorhub.faces.ms_arguments import Call, whole
 from mirrorhub.faces.signatures import Given
 from mirrorhub.models import RepoType
@@ -16,7 +17,7 @@ _SDK_DEBUG = "MODELSCOPE_SDK_DEBUG"
 
 def older_place(given: Given, repo_id: str, kind: RepoType) -> str | None:
     """Return the directory of an older version that the SDK goes on with, if there is one."""
-    cache = Path(given["cache_dir"]) if given["cache_dir"] else None
+    cache = _cache(given)
     utils = import_module("modelscope.hub.utils.utils")
     found = utils.find_reusable_legacy_repo_dir(repo_id, repo_type=kind, cache_dir=cache)
     if found is None:
@@ -35,7 +36,7 @@ def found_by_them(call: Call) -> Path:
     given, api = call.given, import_module("modelscope_hub").HubApi()
     where = {
         "revision": given["revision"],
-        "cache_dir": given["cache_dir"] or None,
+        "cache_dir": _cache(given),
         "local_dir": call.local_dir,
         "local_files_only": True,
     }
@@ -44,6 +45,11 @@ def found_by_them(call: Call) -> Path:
     else:
         found = api.download_repo(call.repo_id, call.kind, **where)
     return found
+
+
+def _cache(given: Given) -> Path:
+    """Return the cache directory; the SDK's own memory of it may be older than the variable."""
+    return Path(given["cache_dir"]) if given["cache_dir"] else Settings.load().modelscope_cache
 
 
 def spelt(call: Call, path: Path) -> str:
