@@ -9,6 +9,7 @@ process had begun.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -212,6 +213,7 @@ def _forget(home: Path, snapshot: StoredSnapshot, *, users: bool) -> None:
         _remove_empty(home, places)
         return
     _forget_refs(home, snapshot.name)
+    trash.discard(home, _marks(home, snapshot.name))
     if _is_below(home / "snapshots", snapshot.path):
         trash.discard(home, [snapshot.path])
         _remove_empty(home / "snapshots", [snapshot.path])
@@ -249,6 +251,12 @@ def _forget_refs(home: Path, commit: str) -> None:
                 path.unlink()
 
 
+def _marks(home: Path, commit: str) -> list[Path]:
+    """Return what huggingface_hub keeps about a commit beside its files."""
+    places = (home / "trees" / f"{commit}.json", home / ".no_exist" / commit)
+    return [place for place in places if os.path.lexists(place) and not place.parent.is_symlink()]
+
+
 def _remove_empty(above: Path, places: Iterable[Path]) -> None:
     """Remove the folders between `above` and places that are gone, as far as nothing is left in them."""
     for place in places:
@@ -280,7 +288,7 @@ def _remove_shell(home: Path) -> None:
     shutil.rmtree(own_part(home, "reports"), ignore_errors=True)
     _rmdir(path for path in own.glob("*") if path.is_dir() and not path.is_symlink())
     _rmdir(sorted((path for path in (home / "refs").rglob("*") if path.is_dir()), reverse=True))
-    _rmdir([home / "refs", home / "blobs"])
+    _rmdir(home / name for name in ("refs", "blobs", "trees", ".no_exist"))
     with suppress(OSError):
         locks = {"lock", "lock.holder"}
         if _names(home) <= {"snapshots", OWN_FOLDER} and _names(own) <= locks:

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.stores.elsewhere import brought
 from mirrorhub.stores.healing import set_edited_aside
 from mirrorhub.stores.notes import Note, NoteBook, left_over
 from mirrorhub.stores.publish import Publication, publish
+from mirrorhub.stores.seen import Stamp
 
 _CURRENT = "current"
+
+
+class Spares(Protocol):
+    """Where content may lie that need not be fetched."""
+
+    def spare(self, entry: FileEntry, ready: Path) -> Path | None:
+        """Return where it lies; copied to `ready` if need be."""
 
 
 class FolderStore:
     """One repository at one revision: the last one that was asked for."""
 
     keeps_blobs = False
+    plain = True
 
-    def __init__(self, repo: Repo, folder: Path) -> None:
+    def __init__(self, repo: Repo, folder: Path, cache: Spares | None = None) -> None:
+        """Take the folder of a repository.
+
+        Args:
+            repo: Which.
+            folder: Where.
+            cache: Its cache, whose content need not be fetched.
+        """
         self._repo = repo
+        self._cache = cache
         self.home = folder
         self.notes = NoteBook(folder)
 
@@ -50,9 +69,33 @@ class FolderStore:
         """None: what is wrong here may be the user's own, and stays until the right one is there."""
         yield from ()
 
+    def told(self, manifest: Manifest, entries: Iterable[FileEntry]) -> Mapping[str, Stamp]:
+        """The SDK notes nothing."""
+        return {}
+
+    def leave_marks(self, manifest: Manifest, note: Note, *, whole: bool) -> None:
+        """The SDK writes nothing."""
+
+    def mark_absent(self, manifest: Manifest, path: str) -> None:
+        """The SDK writes nothing."""
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
-        """Plain files have no other name."""
-        return None
+        """Copy the content, if it lies here under another path, or in the caches."""
+        if any(brought(place, entry, ready) for place in self._noted(entry)):
+            return ready
+        source = self._cache.spare(entry, ready) if self._cache else None
+        # A blob is the cache's own: it is not to be moved.
+        return ready if source and (source == ready or brought(source, entry, ready)) else None
+
+    def _noted(self, entry: FileEntry) -> Iterator[Path]:
+        note = self.notes.read(_CURRENT)
+        for one in note.manifest.files if note and entry.digest else ():
+            if note and one.digest == entry.digest and one.path in note.stamps:
+                yield self.home / one.path
+
+    def listed(self, folder: Path) -> Sequence[FileEntry]:
+        """The SDK writes nothing down."""
+        return ()
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find the folder, if it is there and not known to hold something else."""
