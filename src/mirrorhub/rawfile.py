@@ -98,16 +98,13 @@ def copy_whole(source: Path, goal: Path) -> None:
 
 def _shared(source: Path, goal: Path) -> bool:
     """Let the file system share the bytes, where it can: btrfs, XFS, bcachefs."""
-    if sys.platform != "linux":
-        return False
-    import fcntl  # there is none on Windows
+    if sys.platform == "linux":
+        import fcntl  # there is none on Windows
 
-    try:
-        with to_read(source) as old, goal.open("wb", buffering=0) as new:
+        with suppress(OSError), to_read(source) as old, goal.open("wb", buffering=0) as new:
             fcntl.ioctl(new.fileno(), _SHARE, old.fileno())
-    except OSError:
-        return False
-    return True
+            return True
+    return False
 
 
 def allocated(path: Path) -> int:

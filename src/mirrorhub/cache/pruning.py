@@ -96,7 +96,7 @@ def chosen(selection: Sequence[Selected], wish: Wish, now_s: float, *, named: bo
         (repo, one)
         for repo, snapshots in selection
         for one in snapshots
-        if (one.ours or named)
+        if ((one.ours and not repo.older) or named)
         and (wish.older_than_s is None or now_s - one.used_s > wish.older_than_s)
         and (wish.larger_than is None or repo.size > wish.larger_than)
     ]
@@ -156,7 +156,7 @@ def _least_used(
 def _remove(shown: Removal) -> Outcome:
     """Delete what was chosen and is as it was shown; the caller holds the repository."""
     home = shown.repo.home
-    finish_interrupted(home, users=shown.repo.users)
+    finish_interrupted(home, users=shown.repo.plain)
     if shown.snapshots and any(one.alive for one in leftovers(home)):
         return Outcome(shown, 0, "a living process is bringing something to it")
     removal = _what_is_left_of(shown, as_it_is(shown.repo))
@@ -191,7 +191,7 @@ def _is_as_shown(now: StoredSnapshot, shown: StoredSnapshot) -> bool:
 def _delete(removal: Removal) -> None:
     home, repo = removal.repo.home, removal.repo
     for snapshot in removal.snapshots:
-        _forget(home, snapshot, users=repo.users)
+        _forget(repo, snapshot)
     whole = removal.empties and not repo.users
     if removal.on_its_way or whole:
         _drop_leftovers(removal)
@@ -200,15 +200,18 @@ def _delete(removal: Removal) -> None:
     trash.empty(home, own=True, blobs=repo.repo.hub == "huggingface" and not repo.users)
     if whole:
         _remove_shell(home)
+        if repo.older:
+            _remove_links(home)
 
 
-def _forget(home: Path, snapshot: StoredSnapshot, *, users: bool) -> None:
+def _forget(repo: StoredRepo, snapshot: StoredSnapshot) -> None:
     """Delete one snapshot, the note first."""
+    home = repo.home
     report = own_part(home, "reports") / f"{file_name(snapshot.name)}.json"
     NoteBook(home).forget(snapshot.name)
     report.unlink(missing_ok=True)
-    if users:
-        places = _as_brought(snapshot)
+    if repo.plain:
+        places = _as_brought(snapshot) if repo.users else _all_in(home)
         trash.discard(home, places)
         _remove_empty(home, places)
         return
@@ -217,6 +220,22 @@ def _forget(home: Path, snapshot: StoredSnapshot, *, users: bool) -> None:
     if _is_below(home / "snapshots", snapshot.path):
         trash.discard(home, [snapshot.path])
         _remove_empty(home / "snapshots", [snapshot.path])
+
+
+def _all_in(home: Path) -> list[Path]:
+    """Return everything in an older modelscope's directory but our own folder: it was named to go."""
+    return [place for place in home.iterdir() if place.name != OWN_FOLDER]
+
+
+def _remove_links(home: Path) -> None:
+    """Remove the link that led to a directory that is gone, and the owner's folder if nothing is left in it."""
+    with suppress(OSError):
+        if home.exists():
+            return
+        for place in home.parent.iterdir():
+            if place.is_symlink() and not place.exists() and place.name.replace(".", "___") == home.name:
+                place.unlink()
+        home.parent.rmdir()
 
 
 def _as_brought(snapshot: StoredSnapshot) -> list[Path]:

@@ -13,7 +13,7 @@ from mirrorhub.stores.notes import Note, NoteBook, left_over
 from mirrorhub.stores.publish import Publication, publish
 from mirrorhub.stores.seen import Stamp
 
-_CURRENT = "current"
+CURRENT = "current"
 
 
 class Spares(Protocol):
@@ -48,7 +48,7 @@ class FolderStore:
 
     def note(self, manifest: Manifest) -> Note | None:
         """Return what is known of the folder, if it is of this repository."""
-        note = self.notes.read(_CURRENT)
+        note = self.notes.read(CURRENT)
         return note if note and note.manifest.repo == manifest.repo else None
 
     def names(self, manifest: Manifest) -> bool:
@@ -57,13 +57,13 @@ class FolderStore:
 
     def label(self, manifest: Manifest) -> str:
         """Return the name under which notes on the snapshot are kept."""
-        return _CURRENT
+        return CURRENT
 
     def publish(self, manifest: Manifest, places: Mapping[str, Path], note: Note) -> None:
         """Bring checked files to their paths, and write the note; what a user has changed there is put aside."""
         set_edited_aside(self.home, places, self.note(manifest), manifest)
         gone = left_over(self.home, self.note(manifest), note)
-        publish(self.home, Publication(self.home, places, gone, note, _CURRENT))
+        publish(self.home, Publication(self.home, places, gone, note, CURRENT))
 
     def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
         """None: what is wrong here may be the user's own, and stays until the right one is there."""
@@ -88,7 +88,7 @@ class FolderStore:
         return ready if source and (source == ready or brought(source, entry, ready)) else None
 
     def _noted(self, entry: FileEntry) -> Iterator[Path]:
-        note = self.notes.read(_CURRENT)
+        note = self.notes.read(CURRENT)
         for one in note.manifest.files if note and entry.digest else ():
             if note and one.digest == entry.digest and one.path in note.stamps:
                 yield self.home / one.path
@@ -99,7 +99,7 @@ class FolderStore:
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find the folder, if it is there and not known to hold something else."""
-        note = self.notes.read(_CURRENT)
+        note = self.notes.read(CURRENT)
         if note and (note.manifest.repo != self._repo or revision not in (None, note.manifest.revision)):
             return None
         return (self.home, note) if self.home.is_dir() else None

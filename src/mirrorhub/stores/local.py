@@ -46,11 +46,11 @@ class HuggingFaceFolder(FolderStore):
         """Write what each file is, and what the commit holds."""
         if manifest.commit is None or not marks.is_commit(manifest.commit):
             return
-        books = marks.open_books(self.home)
+        marks.open_books(self.home)
         for entry in (entry for entry in manifest.files if entry.path in note.stamps and entry.digest):
             self._mark(entry, manifest.commit, note.stamps[entry.path])
         if whole:
-            marks.write_tree(books, manifest)
+            marks.write_tree(self.home, manifest, marks.BOOKS)
 
     def _mark(self, entry: FileEntry, commit: str, stamp: Stamp) -> None:
         assert entry.digest is not None
@@ -61,4 +61,4 @@ class HuggingFaceFolder(FolderStore):
     def listed(self, folder: Path) -> Sequence[FileEntry]:
         """Return what the SDK has written down of the commit that the files came with."""
         commit = marks.commit_of(self.home)
-        return marks.read_tree(self.home / ".cache" / "huggingface", commit) if commit else ()
+        return marks.read_tree(self.home / marks.BOOKS, commit) if commit else ()

@@ -33,6 +33,8 @@ TAG = (
     b"# This file is a cache directory tag.\n"
     b"# For information about cache directory tags, see https://bford.info/cachedir/\n"
 )
+BOOKS = ".cache/huggingface/"
+"""Where the SDK keeps its books of a folder."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PRECISION_S = 1.0
 """By so much a file may be younger than what was written about it: not every file system keeps the time exactly."""
@@ -64,18 +66,22 @@ def is_commit(name: str) -> bool:
 
 def tag(cache: Path) -> None:
     """Mark a directory as a cache, unless it is marked."""
-    with suppress(OSError):
-        if not (cache / "CACHEDIR.TAG").exists():
-            write_whole(cache / "CACHEDIR.TAG", TAG)
+    _write(cache, "CACHEDIR.TAG", TAG, anew=False)
 
 
-def write_tree(above: Path, manifest: Manifest) -> None:
-    """Write down every file of a commit, if all is known that the SDK needs."""
+def write_tree(home: Path, manifest: Manifest, below: str = "") -> None:
+    """Write down every file of a commit, if all is known that the SDK needs.
+
+    Args:
+        home: The repository's folder, or one of the user's.
+        manifest: The commit.
+        below: Where in it the SDK keeps its books, with a slash at the end.
+    """
     rows = {entry.path: _row(entry) for entry in sorted(manifest.files, key=lambda entry: entry.path)}
     if manifest.commit is None or not is_commit(manifest.commit) or not all(rows.values()):
         return
     record = json.dumps({"format_version": TREE_FORMAT, "files": rows}, indent=1)
-    _write(above, f"trees/{manifest.commit}.json", record.encode())
+    _write(home, f"{below}trees/{manifest.commit}.json", record.encode())
 
 
 def read_tree(above: Path, commit: str) -> Sequence[FileEntry]:
@@ -114,19 +120,18 @@ def metadata_of(folder: Path, path: str) -> Metadata | None:
 
 def write_metadata(folder: Path, path: str, commit: str, etag: str) -> None:
     """Write about a file in a folder what is true now."""
-    _write(folder, f".cache/huggingface/download/{path}.metadata", f"{commit}\n{etag}\n{time.time()}\n".encode())
+    _write(folder, f"{BOOKS}download/{path}.metadata", f"{commit}\n{etag}\n{time.time()}\n".encode())
 
 
 def forget_metadata(folder: Path, path: str) -> None:
     """Remove what was written about a file that is about to change."""
-    _unlink(folder, f".cache/huggingface/download/{path}.metadata")
+    _unlink(folder, f"{BOOKS}download/{path}.metadata")
 
 
-def open_books(folder: Path) -> Path:
-    """Return where the SDK keeps its books of a folder, marked as it marks it."""
-    _write(folder, ".cache/huggingface/.gitignore", b"*", anew=False)
-    tag(_books(folder))
-    return _books(folder)
+def open_books(folder: Path) -> None:
+    """Mark where the SDK keeps its books of a folder, as it does."""
+    _write(folder, f"{BOOKS}.gitignore", b"*", anew=False)
+    _write(folder, f"{BOOKS}CACHEDIR.TAG", TAG, anew=False)
 
 
 def commit_of(folder: Path) -> str | None:
@@ -141,7 +146,7 @@ def commit_of(folder: Path) -> str | None:
 
 
 def _books(folder: Path) -> Path:
-    return folder / ".cache" / "huggingface"
+    return folder / BOOKS
 
 
 def _row(entry: FileEntry) -> dict[str, object] | None:

@@ -18,10 +18,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.models import FileEntry, Manifest, Repo, RepoType
+from mirrorhub.owner import is_regular
 from mirrorhub.stores.books import Books, read_books
-from mirrorhub.stores.folder import FolderStore
-from mirrorhub.stores.notes import Note, held_files, stamp_of
+from mirrorhub.stores.folder import CURRENT, FolderStore
+from mirrorhub.stores.notes import Note, NoteBook, held_files, stamp_of
 from mirrorhub.stores.seen import Stamp, boot_name
 
 _DEFAULT = "master"
@@ -63,7 +64,7 @@ class OlderStore(FolderStore):
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find the directory, if its books or our note say that it is this revision; if neither does, the default."""
-        note = self.notes.read("current")
+        note = self.notes.read(CURRENT)
         if note is not None and note.manifest.repo != self._repo:
             return None
         if note is not None and revision in (None, note.manifest.revision):
@@ -91,11 +92,18 @@ class OlderStore(FolderStore):
         if self.home.is_symlink() or not (note or self.books.kept):
             return False
         here = [entry for entry in chosen if os.path.lexists(self.home / entry.path)]
-        if not here or not all(self._may_be(entry) for entry in here):
+        if not here or not all(self._is_of(entry, note) or self._may_be(entry) for entry in here):
             return False
         held = self._by_commit(here) | held_files(self.home, here, note, verify=verify)
         self._compared = Note(manifest, held, boot=boot_name())
-        return len(held) == len(here)
+        return all(entry.path in held or self._is_of(entry, note) for entry in here)
+
+    def _is_of(self, entry: FileEntry, note: Note | None) -> bool:
+        """Whether what is listed is what was brought here once: a file that is not like it is damaged, not older."""
+        noted = note.manifest.entry(entry.path) if note else None
+        if noted is not None and noted.digest is not None:
+            return noted.digest == entry.digest
+        return _same_commit(self.books, entry) is True
 
     def _may_be(self, entry: FileEntry) -> bool:
         """Whether a file may be what is listed, as far as can be told without hashing it."""
@@ -107,7 +115,7 @@ class OlderStore(FolderStore):
     def _by_commit(self, entries: Iterable[FileEntry]) -> dict[str, Stamp]:
         """Return the files whose digest nobody tells, and that came with the commit that is listed."""
         bare = (entry for entry in entries if entry.digest is None and _same_commit(self.books, entry))
-        return {entry.path: stamp_of(self.home / entry.path) for entry in bare}
+        return {entry.path: stamp_of(self.home / entry.path) for entry in bare if self._may_be(entry)}
 
 
 def _same_commit(books: Books, entry: FileEntry) -> bool | None:
@@ -116,3 +124,31 @@ def _same_commit(books: Books, entry: FileEntry) -> bool | None:
     if not ours or not entry.commit:
         return None
     return ours.startswith(entry.commit) or entry.commit.startswith(ours)
+
+
+def all_older(cache: Path, types: Iterable[RepoType]) -> Iterator[tuple[Repo, Path]]:
+    """Yield every directory of an older version in a cache: those in which it kept books, or we notes."""
+    seen: set[Path] = set()
+    for kind in types:
+        for above in (f"{kind}s", f"hub/{kind}s", *(("", "hub") if kind == "model" else ())):
+            for folder in _two_below(cache / above):
+                if (real := folder.resolve()) not in seen and _has_books(folder):
+                    seen.add(real)
+                    yield Repo("modelscope", f"{folder.parent.name}/{folder.name.replace('___', '.')}", kind), folder
+
+
+def _two_below(above: Path) -> Iterator[Path]:
+    for owner in _folders(above):
+        yield from _folders(owner)
+
+
+def _folders(above: Path) -> list[Path]:
+    """Return the folders in a folder; none through a link: from 1.23 on the name with its dots is one."""
+    try:
+        return sorted(path for path in above.iterdir() if path.is_dir() and not path.is_symlink())
+    except OSError:
+        return []
+
+
+def _has_books(folder: Path) -> bool:
+    return is_regular(folder / ".msc") or bool(NoteBook(folder).mark(CURRENT))
