@@ -11,6 +11,7 @@ call fails because it could not be written; and none of it goes through a link t
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import time
@@ -65,8 +66,21 @@ def is_commit(name: str) -> bool:
 
 
 def tag(cache: Path) -> None:
-    """Mark a directory as a cache, unless it is marked."""
-    _write(cache, "CACHEDIR.TAG", TAG, anew=False)
+    """Mark a directory as a cache where the installed SDK does it, too: older ones warn of the mark."""
+    if not (cache / "CACHEDIR.TAG").exists() and _is_known():
+        _write(cache, "CACHEDIR.TAG", TAG, anew=False)
+
+
+@functools.cache
+def _is_known() -> bool:
+    """Whether the installed SDK knows the mark; that is read, for importing it takes longer than a call from disk."""
+    import importlib.util
+
+    with suppress(OSError, ImportError, ValueError):
+        spec = importlib.util.find_spec("huggingface_hub")
+        if spec is not None and spec.origin is not None:
+            return b"CACHEDIR.TAG" in Path(spec.origin).with_name("_local_folder.py").read_bytes()
+    return False
 
 
 def write_tree(home: Path, manifest: Manifest, below: str = "") -> None:

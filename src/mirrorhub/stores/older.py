@@ -35,8 +35,9 @@ def older_folders(cache: Path, repo: Repo) -> Iterator[Path]:
     below = [f"{kind}/{owner}/{safe}", f"hub/{kind}/{owner}/{safe}"]
     below += [f"{above}{owner}/{one}" for above in ("", "hub/", f"{kind}/", f"hub/{kind}/") for one in (name, safe)]
     seen: set[Path] = set()
-    for folder in (cache / one for one in dict.fromkeys(below)):
-        # From 1.23 on the name with its dots is a link to the other one.
+    # The name with its dots may be a link to the other one, which comes first then.
+    folders = sorted((cache / one for one in dict.fromkeys(below)), key=lambda folder: folder.is_symlink())
+    for folder in folders:
         if is_filled(folder) and (real := folder.resolve()) not in seen:
             seen.add(real)
             yield folder
