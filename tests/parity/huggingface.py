@@ -67,17 +67,17 @@ def rows() -> Iterator[Case]:
     yield from _of_files()
 
 
-def _row(function: str, parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
+def _row(function: str, parameter: str, value: str, *before: Step, **given: Any) -> Case:
     quick = given.pop("quick", False)
     every = {**BASE[function], **given}
-    return Case("huggingface_hub", function, parameter, value, every, (), before, reason, quick)
+    return Case("huggingface_hub", function, parameter, value, every, (), before, quick)
 
 
 def _of_both(function: str) -> Iterator[Case]:
     done = did(function)
 
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row(function, parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row(function, parameter, value, *before, **given)
 
     at = {"filename": "train.csv"} if function == "hf_hub_download" else {}
     space = {"filename": "app.py"} if function == "hf_hub_download" else {}
@@ -164,8 +164,8 @@ def _of_both(function: str) -> Iterator[Case]:
 
 
 def _of_snapshots() -> Iterator[Case]:
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row("snapshot_download", parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row("snapshot_download", parameter, value, *before, **given)
 
     patterns: list[Any] = ["*.json", ["*.json", "*.txt"], [], "", "sub/", "sub", "SUB/*", "*.JSON", "nothing", "sub\\*"]
     patterns += ["**/x.txt", "sub/*", ["sub/", "README.md"], "[cR]*", "*.json,*.txt", "模型/*", ("*.md",), "*%20#*"]
@@ -190,8 +190,8 @@ def _of_snapshots() -> Iterator[Case]:
 
 
 def _of_files() -> Iterator[Case]:
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row("hf_hub_download", parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row("hf_hub_download", parameter, value, *before, **given)
 
     paths = ["sub/deep/x.txt", "sub/a b+c%20#.txt", "模型/说明.txt", "empty.txt", "model.bin", ".gitattributes"]
     for path in paths:

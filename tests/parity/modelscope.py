@@ -80,19 +80,17 @@ def rows() -> Iterator[Case]:
         yield from _of_files(function)
 
 
-def _row(
-    function: str, parameter: str, value: str, *before: Step, args: tuple[Any, ...] = (), reason: str = "", **given: Any
-) -> Case:
+def _row(function: str, parameter: str, value: str, *before: Step, args: tuple[Any, ...] = (), **given: Any) -> Case:
     quick = given.pop("quick", False)
     every = {**BASE[function], **given}
-    return Case("modelscope", function, parameter, value, every, args, before, reason, quick)
+    return Case("modelscope", function, parameter, value, every, args, before, quick)
 
 
 def _of_all(function: str) -> Iterator[Case]:
     done, name = did(function), IDS[function]
 
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row(function, parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row(function, parameter, value, *before, **given)
 
     yield row(name, "owner/name", quick=True)
     yield row(name, "again", done, quick=True)
@@ -149,8 +147,8 @@ def _of_all(function: str) -> Iterator[Case]:
 
 
 def _of_snapshots(function: str) -> Iterator[Case]:
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row(function, parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row(function, parameter, value, *before, **given)
 
     if function == "snapshot_download":
         patterns: list[Any] = ["*.json", ["*.json", "*.txt"], [], "", ",", "sub/", "sub", "SUB/*", "*.JSON", "nothing"]
@@ -176,8 +174,8 @@ def _of_snapshots(function: str) -> Iterator[Case]:
 
 
 def _of_models() -> Iterator[Case]:
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row("snapshot_download", parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row("snapshot_download", parameter, value, *before, **given)
 
     bare = dict.fromkeys(BASE["snapshot_download"], LEFT_OUT)
     position = ("org/name", "v1.0", "{root}/cache", None, False, None, "*.md", "*.json,*.md")
@@ -204,8 +202,8 @@ def _of_models() -> Iterator[Case]:
 
 
 def _of_files(function: str) -> Iterator[Case]:
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row(function, parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row(function, parameter, value, *before, **given)
 
     name = IDS[function]
     yield row("file_path", "none", file_path="none.txt", quick=True)
