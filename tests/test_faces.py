@@ -219,3 +219,17 @@ def test_the_newest_tag_of_a_release() -> None:
     with FakeHub([repo]) as there:
         path = Path(modelscope.model_file_download("org/name", "config.json", endpoint=there.url))
         assert (path.parent.name, path.read_bytes()) == ("v1.0", FILES["config.json"])
+
+
+def test_modules_below_are_there() -> None:
+    """Code that names the module a function lived in gets ours, and the SDK's other names beside it."""
+    from mirrorhub.huggingface_hub.errors import EntryNotFoundError as Error
+    from mirrorhub.huggingface_hub.file_download import hf_hub_download, repo_folder_name
+    from mirrorhub.modelscope.hub.file_download import model_file_download
+    from mirrorhub.modelscope.hub.snapshot_download import snapshot_download
+
+    assert (Error, repo_folder_name) == (EntryNotFoundError, hf_sdk.file_download.repo_folder_name)
+    assert hf_hub_download is huggingface_hub.hf_hub_download
+    assert (snapshot_download, model_file_download) == (modelscope.snapshot_download, modelscope.model_file_download)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("mirrorhub.modelscope.none")
