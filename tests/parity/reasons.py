@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+NOTHING = "A dry run writes nothing at all; the SDK writes the ref of the branch."
+LEFT = "A call that failed leaves nothing; the SDK leaves the ref of the branch."
 REASONS: dict[str, str] = {
     "huggingface_hub.*-token-empty": "The SDK sends an empty token and fails in its HTTP library; here it is no token.",
-    "huggingface_hub.*-dry_run-*": "A dry run writes nothing at all; the SDK writes the ref of the branch.",
-    "huggingface_hub.snapshot_download-token-gated: *": "What failed leaves nothing; the SDK leaves the ref.",
+    "huggingface_hub.snapshot_download-dry_run-fresh": NOTHING,
+    "huggingface_hub.snapshot_download-dry_run-patterns": NOTHING,
+    "huggingface_hub.snapshot_download-dry_run-local_dir": NOTHING,
+    "huggingface_hub.snapshot_download-token-gated: None": LEFT,
+    "huggingface_hub.snapshot_download-token-gated: False": LEFT,
+    "huggingface_hub.snapshot_download-max_workers-0": LEFT,
     "huggingface_hub.hf_hub_download-repo_type-dataset, none there": "The hub says that there is no such repository. "
     "The SDK does not recognise that over http, as in this comparison; over https it raises the same.",
     "huggingface_hub.hf_hub_download-filename-''": "No file has an empty name, and nobody is asked for one.",

@@ -26,7 +26,7 @@ FILES = {
     "sub/a b+c%20#.txt": b"odd",
     "模型/说明.txt": "说明".encode(),
 }
-LATER = {"config.json": b'{"a": 2}', "new.txt": b"new"}
+LATER = {"config.json": b'{"a": 2}', "data/test.csv": b"5,6\n", "new.txt": b"new"}
 FAR_AHEAD = 4_000_000_000
 Functions = Mapping[str, Callable[..., Any]]
 

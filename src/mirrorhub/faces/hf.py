@@ -6,6 +6,7 @@ had is looked for by the SDK itself, as it finds what it has stored.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -20,13 +21,15 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
+from mirrorhub.faces.fitting import settings_for
 from mirrorhub.faces.hf_arguments import cache_of, is_offline, options_of, path_of, place, revision_of
 from mirrorhub.faces.hf_bars import bars_for
 from mirrorhub.faces.hf_errors import as_theirs
 from mirrorhub.faces.hf_preview import preview_file, preview_snapshot
 from mirrorhub.faces.raised import joined
 from mirrorhub.faces.signatures import Function, Given, Part, spoken_by_us
-from mirrorhub.models import RepoType
+from mirrorhub.models import RepoType, Snapshot
+from mirrorhub.stores.huggingface import HuggingFaceStore
 
 
 def _snapshot(given: Given) -> Any:
@@ -40,7 +43,10 @@ def _snapshot(given: Given) -> Any:
             bars.complete(len(found.files))
     except MirrorHubError as error:
         return _on_disk(given, error)
-    return str(place(given["local_dir"])) if given["local_dir"] is not None else str(found.path)
+    if given["local_dir"] is None:
+        return str(found.path)
+    _leave_ref(given, found)
+    return str(place(given["local_dir"]))
 
 
 def _file(given: Given) -> Any:
@@ -56,6 +62,16 @@ def _file(given: Given) -> Any:
     except MirrorHubError as error:
         return _on_disk(given, error)
     return str(found.path / path)
+
+
+def _leave_ref(given: Given, found: Snapshot) -> None:
+    """Write down in the cache, too, what a revision was: offline the SDK looks there for what `local_dir` holds."""
+    revision, commit = str(given["revision"] or found.manifest.revision), found.manifest.commit
+    if commit is None or revision == commit or hasattr(given["revision"], "resolved") or is_offline(given):
+        return
+    settings = settings_for("huggingface", None, cache_of(given), is_there=True)
+    with suppress(OSError):
+        HuggingFaceStore(found.manifest.repo, settings).write_ref(revision, commit)
 
 
 _COMMON = (
