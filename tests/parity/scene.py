@@ -84,13 +84,12 @@ def scene(root: Path, functions: Functions, name: HubName) -> Iterator[Scene]:
     before = Path.cwd()
     with FakeHub(repos(name), token=TOKEN, tls=False, blobs=True) as hub:
         os.chdir(root)
-        # modelscope asks for tags where this points, whatever `endpoint` says.
-        os.environ["MODELSCOPE_ENDPOINT"] = hub.url
-        modelscope_hub.set_default_config(None)
+        # The SDK asks for tags at its default endpoint, whatever `endpoint` says; ours asks at no other.
+        modelscope_hub.set_default_config(modelscope_hub.HubConfig(endpoint=hub.url))
         try:
             yield Scene(hub, root, functions, name)
         finally:
-            os.environ.pop("MODELSCOPE_ENDPOINT")
+            modelscope_hub.set_default_config(None)
             os.chdir(before)
 
 

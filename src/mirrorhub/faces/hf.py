@@ -135,16 +135,13 @@ def _found(given: Given, **changed: Any) -> Path | None:
 
 def _on_disk(given: Given, error: MirrorHubError) -> Any:
     """Return what the SDK finds on disk where nobody could be asked, or raise what it would."""
-    if isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given)):
-        return _found_by_them(given, error)
+    offline = isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given))
     final = isinstance(error, RevisionNotFoundError | MissingFileError | IntegrityError)
-    if not given["dry_run"] and isinstance(error, ResolutionError) and not final and (found := _found(given)):
-        return str(found)
-    raise as_theirs(error, given) from error
-
-
-def _found_by_them(given: Given, error: MirrorHubError) -> Any:
+    if not offline and (given["dry_run"] or final or not isinstance(error, ResolutionError)):
+        raise as_theirs(error, given) from error
     try:
         return given.to_theirs(cache_dir=cache_of(given), local_files_only=True)
     except FileNotFoundError as theirs:
-        raise joined(error, theirs) from error
+        # Of a part that is there the SDK says where; else it says why nobody could be asked.
+        is_told = offline or hasattr(theirs, "snapshot_path")
+        raise (joined(error, theirs) if is_told else as_theirs(error, given)) from error
