@@ -37,18 +37,21 @@ ORDER = (
     "transfer.budget transfer.lanes",
     "health.revival",
     "stores stores.disk exclusive stores.seen stores.notes stores.publish",
-    "stores.aside stores.healing stores.trash stores.leftovers",
-    "stores.folder stores.modelscope stores.huggingface stores.registry",
+    "stores.aside stores.healing stores.trash stores.leftovers stores.elsewhere stores.books stores.marks",
+    "stores.folder stores.local stores.older stores.modelscope stores.huggingface stores.registry",
     "report.discretion report.shelf report.account",
-    "recall resolver asking lookup stale",
+    "recall listings resolver asking lookup stale",
     "transfer.suspect transfer.provenance transfer.writing transfer.piece transfer.pieces transfer.intake",
-    "transfer.pace transfer planning preview publication snapshot",
+    "transfer.pace transfer seat planning preview publication snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
     "bench.outlook",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
+    "faces faces.signatures faces.raised faces.fitting",
+    "faces.hf_errors faces.hf_bars faces.hf_arguments faces.hf_preview faces.hf",
+    "huggingface_hub faces.ms_errors faces.ms_arguments faces.ms_disk faces.ms_types faces.ms modelscope",
     "cache cache.inventory cache.selection cache.verification cache.pruning",
     "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",
     "cli.endpoints_table cli.endpoints",
@@ -59,7 +62,7 @@ ORDER = (
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 
-HEAVY = ("httpx", "numpy", "modelscope", "huggingface_hub", "curl_cffi", "click", "rich", "asyncio")
+HEAVY = ("httpx", "numpy", "modelscope", "modelscope_hub", "huggingface_hub", "curl_cffi", "click", "rich", "asyncio")
 
 PUBLIC = [
     "Endpoint",
@@ -134,7 +137,8 @@ def test_who_imports_what_is_heavy() -> None:
     assert {name for name in users["curl_cffi"] if not name.startswith("http.curl")} == set()
     assert {name for name in users["numpy"] if not name.startswith("vad")} == set()
     assert {name for name in users["click"] | users["rich"] if not name.startswith("cli")} == set()
-    assert users["modelscope"] | users["huggingface_hub"] <= {"cli.config"}
+    sdks = users["modelscope"] | users["huggingface_hub"] | users["modelscope_hub"]
+    assert {name for name in sdks if not name.startswith("faces.")} <= {"cli.config", "huggingface_hub", "modelscope"}
 
 
 def run(program: str, *arguments: str) -> object:

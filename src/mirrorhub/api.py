@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, get_args
@@ -28,12 +28,13 @@ from mirrorhub.models import (
 )
 from mirrorhub.paths import revision_problem
 from mirrorhub.recall import pinned_for, recall, recall_offline
-from mirrorhub.stores.registry import store_for
+from mirrorhub.stores.registry import stores_for
 
 if TYPE_CHECKING:
     from mirrorhub.bench.comparison import Comparison
     from mirrorhub.bench.outlook import Outlook
     from mirrorhub.http.client import Client
+    from mirrorhub.hubs.modelscope import Tag
     from mirrorhub.preview import Preview
     from mirrorhub.report import Report
     from mirrorhub.vad import Vad
@@ -49,6 +50,8 @@ _PREFIXES: dict[str, HubName] = {
 """How a repository's hub is written; the longer ones stand in messages and reports."""
 _TYPES: dict[str, RepoType] = {f"{name}s/": name for name in get_args(RepoType)}
 _OF_MODELSCOPE: frozenset[RepoType] = frozenset({"model", "dataset"})
+_OURS = frozenset({"host", "range", "accept-encoding", "content-length", "connection", "transfer-encoding", "te"})
+"""Headers that say how bytes travel: that is not the caller's to say."""
 _ID_PART = re.compile(r"\w[\w.+-]{0,95}")
 
 
@@ -78,7 +81,10 @@ class Options(TypedDict, total=False):
         allow_file_pattern: modelscope's name for `allow_patterns`.
         ignore_file_pattern: modelscope's name for `ignore_patterns`.
         endpoint: The SDKs' name for a chain of one.
-        user_agent: Taken, not used; likewise cookies, etag_timeout, library_name and library_version.
+        headers: Sent to the hub itself, or to the one endpoint that was given with the call.
+        user_agent: Said to the repository's hub beside our own name.
+        files_bar: A second bar of `tqdm_class` counts files.
+        cookies: Taken, not used; likewise etag_timeout, library_name and library_version.
     """
 
     hub: str
@@ -103,7 +109,9 @@ class Options(TypedDict, total=False):
     allow_file_pattern: str | Iterable[str] | None
     ignore_file_pattern: str | Iterable[str] | None
     endpoint: str | None
-    user_agent: object
+    headers: Mapping[str, str] | None
+    user_agent: Mapping[str, str] | str | None
+    files_bar: bool
     cookies: object
     etag_timeout: object
     library_name: object
@@ -340,6 +348,27 @@ async def apreview(
     return await loop.arun(call.preview, call.settings) if found is None else found
 
 
+def newest_tag(repo_id: str, before_s: float, **options: Unpack[Options]) -> str | None:
+    """Return the newest tag of a ModelScope repository that is no newer than so many epoch seconds.
+
+    Returns:
+        Its name; None where there is none, where nobody says, and where nobody may be asked.
+    """
+    from mirrorhub import loop
+
+    call = _call(repo_id, None, None, options)
+    if call.offline:
+        return None
+
+    async def work(client: Client) -> tuple[Tag, ...]:
+        from mirrorhub.lookup import look_up_tags
+
+        return await look_up_tags(call.request, call.settings, client)
+
+    tags = [tag for tag in loop.run(work, call.settings) if tag.name and tag.created_s <= before_s]
+    return max(tags, key=lambda tag: tag.created_s).name if tags else None
+
+
 class VadSource(TypedDict, total=False):
     """Where `load_vad` takes the model from; each as for `fetch`."""
 
@@ -483,10 +512,11 @@ def why(
     if repo_id is None:
         return latest((options.get("settings") or Settings.load()).state_dir)
     call = _call(repo_id, revision, cache_dir, options)
-    home = store_for(call.request.repo, call.settings, call.request.local_dir).home
+    homes = [store.home for store in stores_for(call.request, call.settings)]
     is_placed = cache_dir is not None or call.request.local_dir is not None
-    place = discretion_for(call.settings, (), None).clean(str(home)) if is_placed else None
-    return known_of(home, call.settings.state_dir, call.is_told_of, place)
+    place = discretion_for(call.settings, (), None).clean(str(homes[0])) if is_placed else None
+    told = (known_of(home, call.settings.state_dir, call.is_told_of, place) for home in homes)
+    return next((reports for reports in told if reports), ())
 
 
 def outlook(
@@ -617,9 +647,31 @@ def _call(
         verify=options.get("verify", False),
         allow_stale=options.get("allow_stale", True),
         max_workers=_workers(options.get("max_workers") or MAX_WORKERS),
-        watchers=Watchers(options.get("tqdm_class"), tuple(options.get("progress_callbacks") or ())),
+        watchers=_watchers(options),
+        headers=_headers(options.get("headers")),
+        agent=_agent(options.get("user_agent")),
     )
     return Call(request, settings, bool(options.get("local_files_only")) or settings.offline_for(repo.hub))
+
+
+def _watchers(options: Options) -> Watchers:
+    callbacks = tuple(options.get("progress_callbacks") or ())
+    return Watchers(options.get("tqdm_class"), callbacks, options.get("files_bar", False))
+
+
+def _headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    headers = tuple((str(name).lower(), str(value)) for name, value in (given or {}).items())
+    if any(not (name + value).isprintable() for name, value in headers):
+        raise ConfigError("headers: a name or value has characters that no header may have")
+    return tuple((name, value) for name, value in headers if name not in _OURS)
+
+
+def _agent(given: Mapping[str, str] | str | None) -> str:
+    """Write who calls as huggingface_hub does; what no header may hold is left out."""
+    if given is None:
+        return ""
+    text = given if isinstance(given, str) else "; ".join(f"{name}/{value}" for name, value in given.items())
+    return "".join(char for char in text if char.isprintable() and char.isascii())
 
 
 def _settings(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: Options) -> Settings:
@@ -671,10 +723,11 @@ def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wa
         return Wanted(paths=paths)
     allow = options.get("allow_patterns")
     ignore = options.get("ignore_patterns")
-    allow = _patterns(options.get("allow_file_pattern") if allow is None else allow, hub)
+    given = options.get("allow_file_pattern") if allow is None else allow
     ignore = _patterns(options.get("ignore_file_pattern") if ignore is None else ignore, hub)
-    # An empty list means no wish, as both SDKs mean it.
-    return Wanted(allow=allow or None, ignore=ignore)
+    allow = _patterns(given, hub)
+    # An empty list is no wish to modelscope; to huggingface_hub it is the wish for nothing.
+    return Wanted(allow=allow if hub == "huggingface" and given is not None else allow or None, ignore=ignore)
 
 
 def _patterns(given: str | Iterable[str] | None, hub: HubName) -> tuple[str, ...]:
@@ -683,8 +736,9 @@ def _patterns(given: str | Iterable[str] | None, hub: HubName) -> tuple[str, ...
     if not all(isinstance(pattern, str) for pattern in patterns):
         raise ConfigError("patterns are texts, like '*.onnx'")
     if hub == "modelscope":
-        patterns = tuple(part.strip() for pattern in patterns for part in pattern.split(","))
-    return tuple(pattern for pattern in patterns if pattern)
+        parts = (part.strip() for pattern in patterns for part in pattern.split(","))
+        return tuple(part for part in parts if part)
+    return patterns
 
 
 def _workers(given: object) -> int:

@@ -46,13 +46,18 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file of a repository. `size` is in bytes; a hub may leave out size or digest."""
+    """A file of a repository. `size` is in bytes; a hub may leave out size or digest.
+
+    `pointer` is git's sha1 of what stands for an LFS file in git: no digest of the content, but a name that
+    huggingface_hub keeps.
+    """
 
     path: str
     size: int | None = None
     sha256: str | None = None
     git_sha1: str | None = None
     commit: str | None = None
+    pointer: str | None = field(default=None, compare=False)
 
     @property
     def digest(self) -> Digest | None:
@@ -273,10 +278,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
-    """Who wants to hear of progress: a tqdm class for the bar, and modelscope's callback classes."""
+    """Who wants to hear of progress: a tqdm class for the bar, and modelscope's callback classes.
+
+    Attributes:
+        tqdm_class: Makes the bar of bytes.
+        callbacks: Made for each file.
+        files: A second bar counts files.
+    """
 
     tqdm_class: Callable[..., Any] | None = None
     callbacks: tuple[Callable[[str, int], Any], ...] = ()
+    files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +306,8 @@ class SnapshotRequest:
         allow_stale: What is there will do when no endpoint can be asked.
         max_workers: How many files at once.
         watchers: Who wants to hear of progress.
+        headers: Sent to whoever may see a token that is given with the call.
+        agent: Who calls, beside us: said to the endpoints of the repository's own hub.
     """
 
     repo: Repo
@@ -306,6 +320,8 @@ class SnapshotRequest:
     allow_stale: bool = True
     max_workers: int = MAX_WORKERS
     watchers: Watchers = field(default_factory=Watchers)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    agent: str = ""
 
 
 def total_size(files: Iterable[FileEntry]) -> int:

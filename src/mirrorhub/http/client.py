@@ -27,7 +27,8 @@ from mirrorhub.http.timing import Timing
 MAX_HOPS = 5
 UNREAD = 512 << 10
 """Bytes of a body that may have come by the time that it is let go."""
-_HEADERS = {"user-agent": f"mirrorhub/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
+AGENT = f"mirrorhub/{__version__}"
+_HEADERS = {"user-agent": AGENT, "accept": "*/*", "accept-encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 _BY_CAUSE = {

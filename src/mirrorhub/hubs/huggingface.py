@@ -86,6 +86,14 @@ class HuggingFace:
             commit = revision
         return await self._tree(lane, repo, revision, commit, max_files, beat)
 
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Ask which commit a revision names, and no more.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        return revision if is_commit(revision) else _commit(await self._info(lane, repo, revision, beat, "expand=sha"))
+
     async def _tree(self, lane: Lane, repo: Repo, revision: str, commit: str, max_files: int, beat: Beat) -> Manifest:
         path = f"{_api(lane, repo)}/tree/{commit}"
 
@@ -111,8 +119,10 @@ class HuggingFace:
                 raise Failure(Fault.BAD_LISTING, "never ends: a page that is empty, or was seen before, has a next one")
         return rows
 
-    async def _info(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> Mapping[str, object]:
-        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}?blobs=true", beat)
+    async def _info(
+        self, lane: Lane, repo: Repo, revision: str, beat: Beat, query: str = "blobs=true"
+    ) -> Mapping[str, object]:
+        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}?{query}", beat)
         info = read_json(answer, _failure)
         if not isinstance(info, dict):
             raise Failure(Fault.NOT_A_HUB, "says nothing about the revision")
@@ -158,7 +168,8 @@ def _sibling(row: Mapping[str, object]) -> FileEntry | None:
     if path is None:
         return None
     if isinstance(lfs, dict):
-        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "sha256")))
+        pointer = sha1_of(text_of(row, "blobId"))
+        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "sha256")), pointer=pointer)
     return FileEntry(path, size_of(row, "size"), git_sha1=sha1_of(text_of(row, "blobId")))
 
 
@@ -168,7 +179,8 @@ def _file(row: Mapping[str, object]) -> FileEntry:
         raise Failure(Fault.BAD_LISTING, "lists an entry without a path")
     lfs = row.get("lfs")
     if isinstance(lfs, dict):
-        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "oid")))
+        pointer = sha1_of(text_of(row, "oid"))
+        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "oid")), pointer=pointer)
     return FileEntry(path, size_of(row, "size"), git_sha1=sha1_of(text_of(row, "oid")))
 
 
@@ -178,7 +190,9 @@ def _failure(answer: Answer) -> Failure:
     fault = _BY_CODE.get(code) or _fault_in(answer.status, message)
     if fault is None:
         return common_failure(answer)
-    return Failure(fault, f"answered {answer.status}: {(message or code)[:300]}")
+    # That it is gated is a word of the protocol; the message need not say so.
+    gated = "gated: " if code == "GatedRepo" else ""
+    return Failure(fault, f"answered {answer.status}: {gated}{(message or code)[:300]}")
 
 
 def _fault_in(status: int, message: str) -> Fault | None:

@@ -10,6 +10,7 @@ Source: modelscope_hub 0.5.1, `_legacy_api.py` and `_download.py`. Every file is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial as bind
 from urllib.parse import quote, urlencode
 
@@ -18,13 +19,23 @@ from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
 from mirrorhub.hubs.envelope import file_failure, rows_in
 from mirrorhub.hubs.folders import kind_of, path_of, walk_folders
-from mirrorhub.hubs.listing import check_count, checked_files, sha1_of, sha256_of, size_of, text_of
+from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
 from mirrorhub.hubs.pages import Page, Pages, Row
-from mirrorhub.lane import Lane, Slice
+from mirrorhub.lane import Lane, Slice, read_json
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.spans import Span
 
 PAGE_SIZE = 200
+MILLISECONDS = 9_999_999_999
+"""A time after this one is in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for a state that does not change, and when it was given, in epoch seconds."""
+
+    name: str
+    created_s: float
 
 
 class ModelScope:
@@ -57,6 +68,22 @@ class ModelScope:
             rows = await walk_folders(lambda root, below: ask(Recursive=str(below), Root=root), max_files)
         files = [_file(row) for row in rows if kind_of(row) != "tree"]
         return Manifest(repo, revision, None, checked_files(files, max_files), lane.endpoint.voucher)
+
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Return None: a commit is known of each file, not of the whole."""
+        return None
+
+    async def tags(self, lane: Lane, repo: Repo, beat: Beat) -> tuple[Tag, ...]:
+        """Ask which tags a repository has.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        data = read_json(await lane.get(f"/api/v1/{repo.type}s/{quote(lane.repo_id(repo))}/revisions", beat), _no_tags)
+        for key in ("Data", "RevisionMap"):
+            data = data.get(key, data) if isinstance(data, dict) else data
+        rows = data.get("Tags") if isinstance(data, dict) else None
+        return tuple(map(_tag, rows_of(rows or [], "the revisions")))
 
     async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Slice:
         """Ask for a span of a file's bytes.
@@ -103,6 +130,21 @@ async def _every_page(ask: Callable[..., Awaitable[list[Row]]], max_files: int) 
 def _file(row: Row) -> FileEntry:
     sha256 = sha256_of(text_of(row, "Sha256", "sha256"))
     return FileEntry(path_of(row), size_of(row, "Size", "size"), sha256, commit=sha1_of(text_of(row, "Revision")))
+
+
+def _tag(row: Row) -> Tag:
+    """Read a tag; the hub says when it was made in seconds or milliseconds, as a number or a text, or not at all."""
+    raw = row.get("CreatedAt")
+    try:
+        created_s = float(raw) if isinstance(raw, str | int | float) else 0.0
+    except ValueError:
+        created_s = 0.0
+    return Tag(text_of(row, "Revision") or "", created_s / 1000 if created_s > MILLISECONDS else created_s)
+
+
+def _no_tags(answer: Answer) -> Failure:
+    """An endpoint that does not list its tags is a hub all the same: nothing is held against it."""
+    return Failure(Fault.NO_REVISION, f"answered {answer.status}: no list of revisions")
 
 
 def _base(lane: Lane, repo: Repo) -> str:

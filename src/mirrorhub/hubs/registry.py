@@ -33,6 +33,13 @@ class Hub(Protocol):
             Failure: The endpoint did not say.
         """
 
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Ask which commit a revision names, and no more; None where the hub names none.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+
     async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Body:
         """Ask for a span of a file's bytes.
 

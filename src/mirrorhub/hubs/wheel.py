@@ -50,6 +50,10 @@ class WheelIndex:
         """Say nothing: a wheel only carries what is known by its digest."""
         raise Failure(Fault.NO_REPO, "a package index cannot say what a repository holds")
 
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Return None: a wheel knows of no commits."""
+        return None
+
     async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Member:
         """Open a member of the wheel, from the start of `span` to its end: what is on disk already costs nothing.
 
