@@ -59,6 +59,11 @@ class OlderStore(FolderStore):
         self.books = read_books(folder)
         self._compared: Note | None = None
 
+    @property
+    def is_another_type(self) -> bool:
+        """Whether it is of a data set where a model is asked for, or the reverse: some places are shared."""
+        return self.books.type not in (None, self._repo.type)
+
     def note(self, manifest: Manifest) -> Note | None:
         """Return what is known of the directory: noted in an earlier call, or compared in this one."""
         return super().note(manifest) or self._compared
@@ -131,9 +136,11 @@ def all_older(cache: Path, types: Iterable[RepoType]) -> Iterator[tuple[Repo, Pa
     """Yield every directory of an older version in a cache: those in which it kept books, or we notes."""
     seen: set[Path] = set()
     for kind in types:
-        for above in (f"{kind}s", f"hub/{kind}s", *(("", "hub") if kind == "model" else ())):
+        for above in (f"{kind}s", f"hub/{kind}s", "", "hub"):
             for folder in _two_below(cache / above):
-                if (real := folder.resolve()) not in seen and _has_books(folder):
+                told = read_books(folder).type
+                known = told in (None, kind) and _has_books(folder)
+                if known and (real := folder.resolve()) not in seen:
                     seen.add(real)
                     yield Repo("modelscope", f"{folder.parent.name}/{folder.name.replace('___', '.')}", kind), folder
 

@@ -101,7 +101,8 @@ def store_for(repo: Repo, settings: Settings, local_dir: Path | None) -> Store:
 def older_stores(repo: Repo, settings: Settings, local_dir: Path | None = None) -> Iterator[OlderStore]:
     """Yield the directories in which older versions of the SDK keep the repository."""
     if repo.hub == "modelscope" and local_dir is None:
-        yield from (OlderStore(repo, folder) for folder in older_folders(settings.modelscope_cache, repo))
+        stores = (OlderStore(repo, folder) for folder in older_folders(settings.modelscope_cache, repo))
+        yield from (store for store in stores if not store.is_another_type)
 
 
 def stores_for(request: SnapshotRequest, settings: Settings) -> Iterator[Store]:
