@@ -185,6 +185,17 @@ def test_an_older_directory_of_a_tag(tmp_path: Path) -> None:
         assert not hub.log.requests(kind="body")
 
 
+def test_a_folder_of_an_older_version(tmp_path: Path) -> None:
+    """A folder that was named to an older version is of the revision that its books name, and as whole as they say."""
+    folder = older(tmp_path, Repo("modelscope", ID, FILES).files, "folder")
+    assert fetch(ID, "master", local_dir=folder, local_files_only=True).path == folder
+    with pytest.raises(NotCachedError):
+        fetch(ID, "v2", local_dir=folder, local_files_only=True)
+    (folder / "model.bin").unlink()
+    with pytest.raises(NotCachedError, match=r"model\.bin"):
+        fetch(ID, local_dir=folder, local_files_only=True)
+
+
 def test_a_data_set_of_a_models_name(tmp_path: Path) -> None:
     """With `cache_dir=` an older version has put both in one place: its books tell whose the directory is."""
     older(tmp_path, Repo("modelscope", ID, FILES).files, PLACES["1.12"])

@@ -21,6 +21,7 @@ TESTS = Path(__file__).parent
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
     "paths models errors faults rawfile records digest plan spans credentials progress owner ours partial partials",
+    "together",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
@@ -28,25 +29,29 @@ ORDER = (
     "hubs hubs.aliases hubs.listing",
     "endpoints chain.verdicts chain.beat chain.standing chain chain.errand chain.race chain.handover chain.walk",
     "diagnosis",
-    "http.origin http.timing http.causes http.request http.head",
+    "http.origin http.timing http.causes http.request http.head http.backoff",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
     "http.plain http.carrier http.route http.packed http.client",
-    "lane hubs.modelscope hubs.huggingface hubs.wheel hubs.registry contacts health.findings",
+    "lane hubs.pages hubs.envelope hubs.folders hubs.modelscope hubs.huggingface hubs.wheel hubs.registry",
+    "contacts health.findings",
     "transfer.budget transfer.lanes",
     "health.revival",
     "stores stores.disk exclusive stores.seen stores.notes stores.publish",
     "stores.aside stores.healing stores.trash stores.leftovers stores.elsewhere stores.books stores.marks",
     "stores.folder stores.local stores.older stores.modelscope stores.huggingface stores.registry",
     "report.discretion report.shelf report.account",
-    "recall resolver asking lookup stale",
+    "recall listings resolver asking lookup stale",
     "transfer.suspect transfer.provenance transfer.writing transfer.piece transfer.pieces transfer.intake",
-    "transfer.pace transfer seat planning publication snapshot",
+    "transfer.pace transfer seat planning preview publication snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
     "bench.outlook",
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
+    "faces faces.signatures faces.raised faces.fitting",
+    "faces.hf_errors faces.hf_bars faces.hf_arguments faces.hf_preview faces.hf",
+    "huggingface_hub faces.ms_errors faces.ms_arguments faces.ms_disk faces.ms_types faces.ms modelscope",
     "cache cache.inventory cache.selection cache.verification cache.pruning",
     "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",
     "cli.endpoints_table cli.endpoints",
@@ -56,7 +61,7 @@ ORDER = (
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
 
-HEAVY = ("httpx", "numpy", "modelscope", "huggingface_hub", "curl_cffi", "click", "rich", "asyncio")
+HEAVY = ("httpx", "numpy", "modelscope", "modelscope_hub", "huggingface_hub", "curl_cffi", "click", "rich", "asyncio")
 
 PUBLIC = [
     "Endpoint",
@@ -131,7 +136,8 @@ def test_who_imports_what_is_heavy() -> None:
     assert {name for name in users["curl_cffi"] if not name.startswith("http.curl")} == set()
     assert {name for name in users["numpy"] if not name.startswith("vad")} == set()
     assert {name for name in users["click"] | users["rich"] if not name.startswith("cli")} == set()
-    assert users["modelscope"] | users["huggingface_hub"] <= {"cli.config"}
+    sdks = users["modelscope"] | users["huggingface_hub"] | users["modelscope_hub"]
+    assert {name for name in sdks if not name.startswith("faces.")} <= {"cli.config", "huggingface_hub", "modelscope"}
 
 
 def run(program: str, *arguments: str) -> object:

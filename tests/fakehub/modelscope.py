@@ -107,7 +107,8 @@ def _revision_row(repo: Repo, name: str, id: str) -> dict[str, object]:
 
 def _listing(site: Site, repo: Repo | None, request: Request) -> Response:
     rows = _rows(repo, request)
-    return rows if isinstance(rows, Response) else _success({"Files": rows[: site.listing_limit]})
+    # A list with nothing in it is null there.
+    return rows if isinstance(rows, Response) else _success({"Files": rows[: site.listing_limit] or None})
 
 
 def _page(site: Site, repo: Repo | None, request: Request) -> Response:

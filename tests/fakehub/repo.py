@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 HubName = Literal["modelscope", "huggingface"]
-RepoType = Literal["model", "dataset", "space"]
+RepoType = Literal["model", "dataset", "space", "kernel"]
 
 LFS_PATTERNS = ("*.bin", "*.gguf", "*.onnx", "*.pt", "*.safetensors")
 FIRST_COMMIT_AT = 1_700_000_000
@@ -45,6 +45,11 @@ class File:
     def oid(self) -> str:
         """The git object id: of the file, or of its pointer if it is in LFS."""
         return git_sha1(self.pointer) if self.lfs else self.git_sha1
+
+    @property
+    def xet(self) -> str:
+        """The name of the file in Xet's store; not of its content as such."""
+        return hashlib.sha256(f"xet {self.sha256}".encode()).hexdigest()
 
     @property
     def etag(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from mirrorhub.digest import file_matches
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.stores.elsewhere import brought
 from mirrorhub.stores.healing import set_edited_aside
@@ -18,6 +19,9 @@ CURRENT = "current"
 
 class Spares(Protocol):
     """Where content may lie that need not be fetched."""
+
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Return where it lies."""
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return where it lies; copied to `ready` if need be."""
@@ -78,6 +82,11 @@ class FolderStore:
 
     def mark_absent(self, manifest: Manifest, path: str) -> None:
         """The SDK writes nothing."""
+
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Return the content under another path here, or in the caches."""
+        here = next((place for place in self._noted(entry) if file_matches(place, entry)), None)
+        return self._cache.elsewhere(entry) if here is None and self._cache else here
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Copy the content, if it lies here under another path, or in the caches."""

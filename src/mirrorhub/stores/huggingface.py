@@ -44,7 +44,7 @@ class HuggingFaceStore:
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self.home = settings.huggingface_cache / f"{repo.type}s--{repo.id.replace('/', '--')}"
         self.notes = NoteBook(self.home)
-        self._elsewhere = Elsewhere([snapshots_of(self.home)], settings)
+        self._others = Elsewhere([snapshots_of(self.home)], settings)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the commit."""
@@ -125,12 +125,17 @@ class HuggingFaceStore:
             with suppress(OSError):
                 self._write_ref(manifest.revision, manifest.commit)
 
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Return the blob, which may have come with another revision; or the content in another repository."""
+        return self._blob(entry) or self._others.find(entry)
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
-        """Return the blob, which may have come with another revision; or a copy out of another repository."""
+        """Return the blob, to be linked to; or a copy out of another repository."""
+        return self._blob(entry) or self._others.bring(entry, ready)
+
+    def _blob(self, entry: FileEntry) -> Path | None:
         blob = self.home / "blobs" / entry.digest.value if entry.digest else None
-        if blob and file_matches(blob, entry):
-            return blob
-        return self._elsewhere.bring(entry, ready)
+        return blob if blob and file_matches(blob, entry) else None
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: a commit by its directory, a name by `refs`."""

@@ -32,7 +32,7 @@ class ModelScopeStore:
         self._owner, _, self._name = repo.id.partition("/")
         self.home = self._cache / self._kind / f"{self._owner}--{self._name}"
         self.notes = NoteBook(self.home)
-        self._elsewhere = Elsewhere([snapshots_of(self.home)], settings)
+        self._others = Elsewhere([snapshots_of(self.home)], settings)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the revision as it was asked for, like the SDK's."""
@@ -73,10 +73,16 @@ class ModelScopeStore:
         noted = {entry.path: entry.digest for entry in note.manifest.files if entry.path in note.stamps} if note else {}
         yield from ((entry, folder / entry.path) for entry in missing if noted.get(entry.path, ()) == entry.digest)
 
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Return the content in another revision or an older version's directory, or in another repository."""
+        return self._others.find(entry, self._same_path(entry))
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
-        """Copy the file, if its content lies here under any name, or in another repository of the caches."""
-        same_path = (folder / entry.path for folder in self.directories())
-        return self._elsewhere.bring(entry, ready, same_path)
+        """Copy the content from where else it lies, under whatever name."""
+        return self._others.bring(entry, ready, self._same_path(entry))
+
+    def _same_path(self, entry: FileEntry) -> Iterator[Path]:
+        return (folder / entry.path for folder in self.directories())
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: the SDK's order is master, main, then the only one there is."""

@@ -14,14 +14,15 @@ goes to where 1.38 keeps it, with copies of what is the same; the older director
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from mirrorhub.models import FileEntry, Manifest, Repo, RepoType
 from mirrorhub.owner import is_regular
 from mirrorhub.stores.books import Books, read_books
-from mirrorhub.stores.folder import CURRENT, FolderStore
+from mirrorhub.stores.folder import CURRENT
+from mirrorhub.stores.local import ModelScopeFolder
 from mirrorhub.stores.notes import Note, NoteBook, held_files, stamp_of
 from mirrorhub.stores.seen import Stamp, boot_name
 
@@ -51,7 +52,7 @@ def is_filled(folder: Path) -> bool:
         return False
 
 
-class OlderStore(FolderStore):
+class OlderStore(ModelScopeFolder):
     """A directory that an older modelscope filled."""
 
     def __init__(self, repo: Repo, folder: Path) -> None:
@@ -77,10 +78,6 @@ class OlderStore(FolderStore):
             return self.home, note
         known = self.books.revision or (None if note else _DEFAULT)
         return (self.home, None) if revision is None or revision == known else None
-
-    def listed(self, folder: Path) -> Sequence[FileEntry]:
-        """Return what its books say should be there."""
-        return tuple(FileEntry(path, commit=commit) for path, commit in self.books.commits.items())
 
     def may_hold(self, manifest: Manifest, chosen: Iterable[FileEntry], asked: str | None, *, verify: bool) -> bool:
         """Whether this is the place for a snapshot: something of it is here, and nothing that differs.

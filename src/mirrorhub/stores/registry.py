@@ -10,9 +10,8 @@ from mirrorhub.config import Settings
 from mirrorhub.models import FileEntry, HubName, Manifest, Repo, SnapshotRequest
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.elsewhere import own_homes
-from mirrorhub.stores.folder import FolderStore
 from mirrorhub.stores.huggingface import HuggingFaceStore
-from mirrorhub.stores.local import HuggingFaceFolder
+from mirrorhub.stores.local import HuggingFaceFolder, ModelScopeFolder
 from mirrorhub.stores.modelscope import ModelScopeStore
 from mirrorhub.stores.notes import Note, NoteBook
 from mirrorhub.stores.older import OlderStore, older_folders
@@ -65,6 +64,9 @@ class Store(Protocol):
     def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
         """Yield where bytes may stand that were published as an entry and are that no longer."""
 
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Return where content that is missing lies under another name, and is right there; nothing is written."""
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return where content that lies under another name waits to be published; copied to `ready` if need be.
 
@@ -83,7 +85,7 @@ class Store(Protocol):
 
 
 FOLDERS: dict[HubName, Callable[[Repo, Path, Store], Store]] = {
-    "modelscope": FolderStore,
+    "modelscope": ModelScopeFolder,
     "huggingface": HuggingFaceFolder,
 }
 STORES: dict[HubName, Callable[[Repo, Settings], Store]] = {

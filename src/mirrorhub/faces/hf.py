@@ -1,0 +1,119 @@
+"""huggingface_hub's `snapshot_download` and `hf_hub_download`, answered by the chain.
+
+Source: huggingface_hub 2.4.0, `_snapshot_download.py` and `file_download.py`. What is on disk and nowhere else to be
+had is looked for by the SDK itself, as it finds what it has stored.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+from mirrorhub.api import fetch, fetch_files
+from mirrorhub.errors import (
+    IntegrityError,
+    MirrorHubError,
+    MissingFileError,
+    NotCachedError,
+    ResolutionError,
+    RevisionNotFoundError,
+)
+from mirrorhub.faces.hf_arguments import is_offline, options_of, path_of, place, revision_of
+from mirrorhub.faces.hf_bars import bars_for
+from mirrorhub.faces.hf_errors import as_theirs
+from mirrorhub.faces.hf_preview import preview_file, preview_snapshot
+from mirrorhub.faces.raised import joined
+from mirrorhub.faces.signatures import Function, Given, Part, spoken_by_us
+from mirrorhub.models import RepoType
+
+
+def _snapshot(given: Given) -> Any:
+    if _is_theirs(given):
+        return given.to_theirs()
+    try:
+        if given["dry_run"]:
+            return preview_snapshot(given)
+        with bars_for(given) as bars:
+            found = fetch(given["repo_id"], revision_of(given), **options_of(given, there=_there(given), bars=bars))
+            bars.complete(len(found.files))
+    except MirrorHubError as error:
+        return _on_disk(given, error)
+    return str(place(given["local_dir"])) if given["local_dir"] is not None else str(found.path)
+
+
+def _file(given: Given) -> Any:
+    if _is_theirs(given):
+        return given.to_theirs()
+    path = path_of(given)
+    try:
+        if given["dry_run"]:
+            return preview_file(given, path)
+        with bars_for(given, files=False) as bars:
+            options = options_of(given, there=_there(given), bars=bars)
+            found = fetch_files(given["repo_id"], (path,), revision_of(given), **options)
+    except MirrorHubError as error:
+        return _on_disk(given, error)
+    return str(found.path / path)
+
+
+_COMMON = (
+    "repo_id repo_type revision cache_dir local_dir library_name library_version user_agent etag_timeout "
+    "force_download token local_files_only tqdm_class headers endpoint dry_run"
+)
+PARTS = {
+    "snapshot_download": Part(_snapshot, frozenset(f"{_COMMON} allow_patterns ignore_patterns max_workers".split())),
+    "hf_hub_download": Part(_file, frozenset(f"{_COMMON} filename subfolder".split())),
+}
+
+
+@cache
+def face(name: str) -> Function:
+    """Return what stands in for one of the SDK's functions; the SDK's own decorator checks the id and old names."""
+    theirs = getattr(import_module("huggingface_hub"), name)
+    checked = import_module("huggingface_hub.utils").validate_hf_hub_args
+    return spoken_by_us(theirs, PARTS[name], "mirrorhub.huggingface_hub", checked)
+
+
+def _is_theirs(given: Given) -> bool:
+    """Whether the SDK answers itself: what we have no protocol for, and calls that it refuses or answers from disk."""
+    _check_type(given["repo_type"])
+    known = (given["repo_type"] or "model") in get_args(RepoType)
+    return not known or (is_offline(given) and bool(given["force_download"] or given["dry_run"]))
+
+
+def _check_type(repo_type: object) -> None:
+    from huggingface_hub import constants
+
+    known = getattr(constants, "REPO_TYPES_WITH_KERNEL", constants.REPO_TYPES)
+    if repo_type is not None and repo_type not in known:
+        raise ValueError(f"Invalid repo type: {repo_type}. Accepted are: {', '.join(filter(None, known))}")
+
+
+def _there(given: Given) -> Path | None:
+    """Return what the SDK finds on disk; it asks nobody."""
+    if given["force_download"]:
+        return None
+    try:
+        found = given.to_theirs(local_files_only=True, dry_run=False, token=False)
+    except (OSError, ValueError):
+        return None
+    return Path(found)
+
+
+def _on_disk(given: Given, error: MirrorHubError) -> Any:
+    """Return what the SDK finds on disk where nobody could be asked, or raise what it would."""
+    if isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given)):
+        return _found_by_them(given, error)
+    final = isinstance(error, RevisionNotFoundError | MissingFileError | IntegrityError)
+    if not given["dry_run"] and isinstance(error, ResolutionError) and not final and (found := _there(given)):
+        return str(found)
+    raise as_theirs(error, given) from error
+
+
+def _found_by_them(given: Given, error: MirrorHubError) -> Any:
+    try:
+        return given.to_theirs(local_files_only=True)
+    except FileNotFoundError as theirs:
+        raise joined(error, theirs) from error
