@@ -196,6 +196,14 @@ def test_a_folder_of_an_older_version(tmp_path: Path) -> None:
         fetch(ID, local_dir=folder, local_files_only=True)
 
 
+def test_what_an_older_version_had_not_finished(tmp_path: Path) -> None:
+    """What it kept on its way is no file of the repository."""
+    folder = older(tmp_path, Repo("modelscope", ID, FILES).files, "folder")
+    (folder / "._____temp").mkdir()
+    (folder / "._____temp/model.bin").write_bytes(b"half")
+    assert set(fetch(ID, local_dir=folder, local_files_only=True).files) == set(FILES)
+
+
 def test_a_data_set_of_a_models_name(tmp_path: Path) -> None:
     """With `cache_dir=` an older version has put both in one place: its books tell whose the directory is."""
     older(tmp_path, Repo("modelscope", ID, FILES).files, PLACES["1.12"])

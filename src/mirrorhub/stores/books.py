@@ -23,6 +23,8 @@ from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
 from mirrorhub.records import items, mapping, text
 
 BOOKS = frozenset({".msc", ".mdl", ".mv"})
+UNFINISHED = "._____temp"
+"""The folder in which older versions kept what was on its way, also in a folder that was named to them."""
 MAX_BYTES = 4 << 20
 MAX_STEPS = 1_000_000
 _LONGEST_VERSION = 1000

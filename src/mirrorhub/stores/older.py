@@ -94,12 +94,15 @@ class OlderStore(ModelScopeFolder):
             return False
         if self.home.is_symlink() or not (note or self.books.kept):
             return False
-        here = [entry for entry in chosen if os.path.lexists(self.home / entry.path)]
+        wanted = tuple(chosen)
+        here = [entry for entry in wanted if os.path.lexists(self.home / entry.path)]
         if not here or not all(self._is_of(entry, note) or self._may_be(entry) for entry in here):
             return False
         held = self._by_commit(here) | held_files(self.home, here, note, verify=verify)
         self._compared = Note(manifest, held, boot=boot_name())
-        return all(entry.path in held or self._is_of(entry, note) for entry in here)
+        if not all(entry.path in held or self._is_of(entry, note) for entry in here):
+            return False
+        return len(held) == len(wanted) or os.access(self.home, os.W_OK)
 
     def _is_of(self, entry: FileEntry, note: Note | None) -> bool:
         """Whether what is listed is what was brought here once: a file that is not like it is damaged, not older."""
