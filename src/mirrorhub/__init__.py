@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         snapshot_download,
     )
     from mirrorhub.config import Settings
+    from mirrorhub.installation import install, uninstall
     from mirrorhub.loop import close
     from mirrorhub.models import Endpoint, Manifest, Snapshot
     from mirrorhub.vad import Segment
@@ -52,6 +53,8 @@ _HOMES = {
     "resolve": "api",
     "snapshot_download": "api",
     "Settings": "config",
+    "install": "installation",
+    "uninstall": "installation",
     "close": "loop",
     "Endpoint": "models",
     "Manifest": "models",
@@ -74,9 +77,11 @@ __all__ = [
     "errors",
     "fetch",
     "file_download",
+    "install",
     "load_vad",
     "resolve",
     "snapshot_download",
+    "uninstall",
 ]
 
 
