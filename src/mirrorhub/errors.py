@@ -3,7 +3,7 @@
     MirrorHubError
       ConfigError(ValueError)              you: an argument, a variable or a configuration file
       ResolutionError                      nobody could say what the repository holds
-        RepoNotFoundError, RevisionNotFoundError, AccessDeniedError
+        RepoNotFoundError, RevisionNotFoundError, AccessDeniedError, MissingFileError
       TransferError                        the bytes did not come
         IntegrityError                     they came, and were not what was promised
       PinnedError                          what came is not what was pinned
@@ -63,6 +63,18 @@ class RevisionNotFoundError(ResolutionError):
 
 class AccessDeniedError(ResolutionError):
     """The hub itself refuses: a token is missing, wrong, or not allowed to read this."""
+
+
+class MissingFileError(ResolutionError):
+    """The revision exists; a file that was asked for by name is not in it.
+
+    Attributes:
+        file: The path that was asked for.
+    """
+
+    def __init__(self, message: str, attempts: Sequence[Attempt] = (), *, file: str = "") -> None:
+        super().__init__(message, attempts)
+        self.file = file
 
 
 class TransferError(ChainError):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mirrorhub.config import Settings
-from mirrorhub.errors import NotCachedError, PinnedError, ResolutionError
+from mirrorhub.errors import MissingFileError, NotCachedError, PinnedError
 from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher, VoucherKind
 from mirrorhub.paths import OWN_FOLDER
@@ -121,13 +121,14 @@ def chosen_files(manifest: Manifest, request: SnapshotRequest) -> tuple[FileEntr
     """Return the wanted files.
 
     Raises:
-        ResolutionError: A file was asked for by name and the repository does not have it.
+        MissingFileError: A file was asked for by name and the repository does not have it.
     """
     chosen = wanted_files(manifest, request.wanted)
     missing = set(request.wanted.paths or ()) - {entry.path for entry in chosen}
     if missing:
         name = min(missing)
-        raise ResolutionError(f"{manifest.repo}@{manifest.revision} has no file {name!r}{_similar(name, manifest)}.")
+        message = f"{manifest.repo}@{manifest.revision} has no file {name!r}{_similar(name, manifest)}."
+        raise MissingFileError(message, file=name)
     return chosen
 
 

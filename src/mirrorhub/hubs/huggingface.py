@@ -148,5 +148,7 @@ def _failure(answer: Answer) -> Failure:
     code = answer.headers.get("x-error-code", "")
     if fault := _BY_CODE.get(code):
         message = answer.headers.get("x-error-message", code)
-        return Failure(fault, f"answered {answer.status}: {message[:300]}")
+        # That it is gated is a word of the protocol; the message need not say so.
+        gated = "gated: " if code == "GatedRepo" else ""
+        return Failure(fault, f"answered {answer.status}: {gated}{message[:300]}")
     return common_failure(answer)

@@ -1,0 +1,33 @@
+"""huggingface_hub's functions, answered by the chain: change the import line, and nothing else.
+
+    from mirrorhub.huggingface_hub import hf_hub_download, snapshot_download
+
+Signature, meaning, return value and errors are those of the version that is installed. Any other name of
+huggingface_hub is there, too, and is its own.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from huggingface_hub import *  # noqa: F403
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+__all__ = ["hf_hub_download", "snapshot_download"]
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") and name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        return getattr(import_module("huggingface_hub"), name)
+    from mirrorhub.faces.hf import face
+
+    globals()[name] = ours = face(name)
+    return ours
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *dir(import_module("huggingface_hub"))})
