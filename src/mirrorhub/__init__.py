@@ -35,9 +35,9 @@ if TYPE_CHECKING:
         snapshot_download,
     )
     from mirrorhub.config import Settings
-    from mirrorhub.installation import install, uninstall
     from mirrorhub.loop import close
     from mirrorhub.models import Endpoint, Manifest, Snapshot
+    from mirrorhub.routing.installation import install, uninstall
     from mirrorhub.vad import Segment
 
 # Imported when first used: `import mirrorhub` must cost next to nothing (PEP 562).
@@ -53,8 +53,8 @@ _HOMES = {
     "resolve": "api",
     "snapshot_download": "api",
     "Settings": "config",
-    "install": "installation",
-    "uninstall": "installation",
+    "install": "routing.installation",
+    "uninstall": "routing.installation",
     "close": "loop",
     "Endpoint": "models",
     "Manifest": "models",

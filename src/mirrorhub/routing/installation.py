@@ -7,19 +7,17 @@ are imported, whoever does it.
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType, TracebackType
-from typing import Self
+from typing import Any, Self
 
-from mirrorhub.detour import Detour
-from mirrorhub.routes import ROUTES
-
-log = logging.getLogger(__name__)
+from mirrorhub.routing.detour import Detour
+from mirrorhub.routing.routes import ROUTES
 
 
 class Installation:
@@ -117,7 +115,8 @@ class _Finder:
 
     def _follow(self, spec: ModuleSpec) -> None:
         """Come after the loader, which stays the one it is: inspect and importlib.resources ask for it."""
-        loader, execute = spec.loader, spec.loader.exec_module
+        loader: Any = spec.loader
+        execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
@@ -125,10 +124,8 @@ class _Finder:
                 vars(loader).pop("exec_module", None)
                 self._state.lead(module)
 
-        try:
+        with suppress(AttributeError):  # a loader that takes no attributes
             loader.exec_module = exec_module
-        except AttributeError:
-            log.debug("%s: what %r loads is not led through the chain", spec.name, loader)
 
 
 def _find(module: ModuleType, path: str) -> FunctionType | None:

@@ -6,13 +6,13 @@ Everything else that passes there goes on untouched: uploads and logins, files, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from mirrorhub.endpoints import OFFICIAL
 from mirrorhub.faults import Hopeless
 from mirrorhub.models import HubName
-from mirrorhub.question import Question, Reply, ask, question_of
+from mirrorhub.routing.question import Question, Reply, ask, question_of
 
 _SIGNATURES: dict[HubName, tuple[str, ...]] = {
     "huggingface": ("hf_hub/",),
@@ -28,7 +28,8 @@ def through_httpx(original: Callable[..., Any], client: Any, request: Any, **opt
         return library.Response(reply.status, headers=dict(reply.headers), content=reply.body, request=request)
 
     def error(message: str) -> Exception:
-        return library.ConnectError(message, request=request)
+        found: Exception = library.ConnectError(message, request=request)
+        return found
 
     found = _answered(request, response, error)
     return original(client, request, **options) if found is None else found

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mirrorhub.chain.beat import Beat
     from mirrorhub.http.client import Answer, Client
 
-LAPS = 2
+LAPS = 1
 """An SDK asks again by itself: the chain is not walked as long as for files."""
 _TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _PATHS: dict[HubName, re.Pattern[str]] = {

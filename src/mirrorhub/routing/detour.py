@@ -8,7 +8,6 @@ code is put back, nothing is left (docs/decisions/0010-install.md).
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -50,7 +49,7 @@ class Detour:
         """Let the function do again what it did."""
         function = self._function
         function.__code__ = self._code
-        function.__kwdefaults__ = self._defaults  # type: ignore[assignment]  # None where there are none
+        function.__kwdefaults__ = self._defaults
         if self._is_plain:
             function.__dict__.pop("__wrapped__", None)
 
@@ -61,7 +60,10 @@ def innermost(function: FunctionType) -> FunctionType:
     Raises:
         TypeError: It is not written in Python.
     """
-    found = inspect.unwrap(function)
+    # Not inspect.unwrap: that module is large, and every Python that a program starts comes by here.
+    found: object = function
+    while (inner := getattr(found, "__wrapped__", None)) is not None:
+        found = inner
     if not isinstance(found, FunctionType):
         raise TypeError(f"{function!r} is no function of Python's own")
     return found
