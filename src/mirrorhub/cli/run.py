@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -81,13 +81,22 @@ def _become(command: list[str], environment: dict[str, str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     try:
-        if sys.platform == "win32":
-            # There is no such thing there: it is waited for, has Ctrl-C for itself, and this ends as it ends.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            return subprocess.call(command, env=environment)
+        return _started(command, environment)
+    except OSError as error:
+        raise click.UsageError(f"{command[0]}: cannot be started: {error.strerror}") from None
+
+
+if sys.platform == "win32":
+
+    def _started(command: list[str], environment: dict[str, str]) -> int:
+        """Wait for the program, which has Ctrl-C for itself: nothing takes another's place here."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return subprocess.call(command, env=environment)
+
+else:
+
+    def _started(command: list[str], environment: dict[str, str]) -> NoReturn:
         # Python ignores these, and what is ignored stays so in a program that takes its place.
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.execve(command[0], command, environment)
-    except OSError as error:
-        raise click.UsageError(f"{command[0]}: cannot be started: {error.strerror}") from None
