@@ -11,8 +11,9 @@ from typing import Literal, cast
 import pytest
 
 from mirrorhub.faults import Failure, Fault
+from mirrorhub.http.backoff import retry_after_s
 from mirrorhub.http.carrier import build_carrier
-from mirrorhub.http.client import Ask, Client, Timeouts, retry_after_s
+from mirrorhub.http.client import Ask, Client, Timeouts
 from mirrorhub.http.origin import Route
 from mirrorhub.http.packed import unpacked
 from mirrorhub.http.redact import redact
@@ -137,6 +138,14 @@ def test_what_is_not_unpacked(chunks: list[bytes], words: str) -> None:
         ({"retry-after": "soon"}, None),
         ({"ratelimit": '"api";r=0;t=55'}, 55.0),
         ({"ratelimit": '"api";r=10;t=55'}, None),
+        ({"ratelimit": '"resolvers";r=9;t=5, "api"; r = 0; t = 55'}, 55.0),
+        ({"ratelimit": "limit=100, remaining=0, reset=55"}, 55.0),
+        ({"ratelimit-reset": "55", "ratelimit-remaining": "0"}, 55.0),
+        ({"x-ratelimit-reset": "55"}, 55.0),
+        ({"x-ratelimit-reset": "55", "x-ratelimit-remaining": "3"}, None),
+        ({"x-ratelimit-reset": "1700000060", "x-ratelimit-remaining": "0"}, 3600.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "7", "ratelimit": '"api";r=0;t=55'}, 7.0),
     ],
 )
 def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> None:

@@ -53,9 +53,12 @@ class Layout:
         return snapshot.path if self.local else snapshot.path.parents[1]
 
 
-@pytest.fixture(params=["modelscope", "huggingface", "without links", "local", "local of huggingface"])
+RARE = [pytest.param(name, marks=pytest.mark.slow) for name in ("without links", "local of huggingface")]
+
+
+@pytest.fixture(params=["modelscope", "huggingface", "local", *RARE])
 def layout(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """Each way in turn."""
+    """Each way in turn; those that are mixtures of the others with the slow tests."""
     if request.param == "without links":
         monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS", "1")
     hub = "modelscope" if request.param in ("modelscope", "local") else "huggingface"

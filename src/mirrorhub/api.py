@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, get_args
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mirrorhub.bench.comparison import Comparison
     from mirrorhub.bench.outlook import Outlook
     from mirrorhub.http.client import Client
+    from mirrorhub.hubs.modelscope import Tag
+    from mirrorhub.preview import Preview
     from mirrorhub.report import Report
     from mirrorhub.vad import Vad
 
@@ -46,7 +48,10 @@ _PREFIXES: dict[str, HubName] = {
     "huggingface:": "huggingface",
 }
 """How a repository's hub is written; the longer ones stand in messages and reports."""
-_TYPES: dict[str, RepoType] = {"models/": "model", "datasets/": "dataset", "spaces/": "space"}
+_TYPES: dict[str, RepoType] = {f"{name}s/": name for name in get_args(RepoType)}
+_OF_MODELSCOPE: frozenset[RepoType] = frozenset({"model", "dataset"})
+_OURS = frozenset({"host", "range", "accept-encoding", "content-length", "connection", "transfer-encoding", "te"})
+"""Headers that say how bytes travel: that is not the caller's to say."""
 _ID_PART = re.compile(r"\w[\w.+-]{0,95}")
 
 
@@ -55,7 +60,7 @@ class Options(TypedDict, total=False):
 
     Attributes:
         hub: `auto` (which means modelscope), `modelscope` or `huggingface`.
-        repo_type: `model`, `dataset` or `space`.
+        repo_type: `model`, `dataset`, and on Hugging Face also `space` or `kernel`.
         endpoints: The chain: addresses, `Endpoint` values, the word `default`.
         local_dir: Put plain files here instead of into the cache.
         allow_patterns: Only files that match, as the repository's own SDK matches.
@@ -76,7 +81,10 @@ class Options(TypedDict, total=False):
         allow_file_pattern: modelscope's name for `allow_patterns`.
         ignore_file_pattern: modelscope's name for `ignore_patterns`.
         endpoint: The SDKs' name for a chain of one.
-        user_agent: Taken, not used; likewise cookies, etag_timeout, library_name and library_version.
+        headers: Sent to the hub itself, or to the one endpoint that was given with the call.
+        user_agent: Said to the repository's hub beside our own name.
+        files_bar: A second bar of `tqdm_class` counts files.
+        cookies: Taken, not used; likewise etag_timeout, library_name and library_version.
     """
 
     hub: str
@@ -101,7 +109,9 @@ class Options(TypedDict, total=False):
     allow_file_pattern: str | Iterable[str] | None
     ignore_file_pattern: str | Iterable[str] | None
     endpoint: str | None
-    user_agent: object
+    headers: Mapping[str, str] | None
+    user_agent: Mapping[str, str] | str | None
+    files_bar: bool
     cookies: object
     etag_timeout: object
     library_name: object
@@ -149,6 +159,25 @@ class Call:
         from mirrorhub.lookup import look_up
 
         return await look_up(self.request, self.settings, client)
+
+    async def preview(self, client: Client) -> Preview:
+        """Answer on the loop what a call would do, and fetch nothing."""
+        from mirrorhub.preview import preview
+
+        return await preview(self.request, self.settings, client)
+
+    def previewed_from_disk(self) -> Preview | None:
+        """Answer the same without a loop or a socket, where that can be done.
+
+        Raises:
+            NotCachedError: The call is offline, and it cannot be done.
+        """
+        from mirrorhub.preview import preview_of, preview_on_disk
+
+        pinned = pinned_for(self.request, self.settings.trust)
+        if self.offline:
+            return preview_on_disk(recall_offline(self.request, self.settings, pinned))
+        return preview_of(self.request, self.settings, pinned) if pinned else None
 
 
 def fetch(
@@ -272,6 +301,72 @@ async def aresolve(repo_id: str | None = None, revision: str | None = None, **op
     if pinned := pinned_for(call.request, call.settings.trust):
         return pinned
     return await loop.arun(call.resolve, call.settings)
+
+
+def preview(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    paths: Sequence[str] | None = None,
+    **options: Unpack[Options],
+) -> Preview:
+    """Say what `fetch` would bring and what is on disk already: a dry run. Nothing is fetched, nothing written.
+
+    Args:
+        repo_id: As for `fetch`.
+        revision: As for `fetch`.
+        cache_dir: As for `fetch`.
+        paths: Files named exactly, instead of patterns.
+        **options: See `Options`.
+
+    Raises:
+        ResolutionError: Nobody could say what the repository holds, or it has no file that was named.
+        NotCachedError: Offline, and not all of it is on disk.
+    """
+    from mirrorhub import loop
+
+    call = _call(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
+    return call.previewed_from_disk() or loop.run(call.preview, call.settings)
+
+
+async def apreview(
+    repo_id: str | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    paths: Sequence[str] | None = None,
+    **options: Unpack[Options],
+) -> Preview:
+    """Do what `preview` does, from a running event loop."""
+    import asyncio
+
+    from mirrorhub import loop
+
+    call = _call(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
+    found = await asyncio.to_thread(call.previewed_from_disk)
+    return await loop.arun(call.preview, call.settings) if found is None else found
+
+
+def newest_tag(repo_id: str, before_s: float, **options: Unpack[Options]) -> str | None:
+    """Return the newest tag of a ModelScope repository that is no newer than so many epoch seconds.
+
+    Returns:
+        Its name; None where there is none, where nobody says, and where nobody may be asked.
+    """
+    from mirrorhub import loop
+
+    call = _call(repo_id, None, None, options)
+    if call.offline:
+        return None
+
+    async def work(client: Client) -> tuple[Tag, ...]:
+        from mirrorhub.lookup import look_up_tags
+
+        return await look_up_tags(call.request, call.settings, client)
+
+    tags = [tag for tag in loop.run(work, call.settings) if tag.name and tag.created_s <= before_s]
+    return max(tags, key=lambda tag: tag.created_s).name if tags else None
 
 
 class VadSource(TypedDict, total=False):
@@ -551,9 +646,31 @@ def _call(
         verify=options.get("verify", False),
         allow_stale=options.get("allow_stale", True),
         max_workers=_workers(options.get("max_workers") or MAX_WORKERS),
-        watchers=Watchers(options.get("tqdm_class"), tuple(options.get("progress_callbacks") or ())),
+        watchers=_watchers(options),
+        headers=_headers(options.get("headers")),
+        agent=_agent(options.get("user_agent")),
     )
     return Call(request, settings, bool(options.get("local_files_only")) or settings.offline_for(repo.hub))
+
+
+def _watchers(options: Options) -> Watchers:
+    callbacks = tuple(options.get("progress_callbacks") or ())
+    return Watchers(options.get("tqdm_class"), callbacks, options.get("files_bar", False))
+
+
+def _headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    headers = tuple((str(name).lower(), str(value)) for name, value in (given or {}).items())
+    if any(not (name + value).isprintable() for name, value in headers):
+        raise ConfigError("headers: a name or value has characters that no header may have")
+    return tuple((name, value) for name, value in headers if name not in _OURS)
+
+
+def _agent(given: Mapping[str, str] | str | None) -> str:
+    """Write who calls as huggingface_hub does; what no header may hold is left out."""
+    if given is None:
+        return ""
+    text = given if isinstance(given, str) else "; ".join(f"{name}/{value}" for name, value in given.items())
+    return "".join(char for char in text if char.isprintable() and char.isascii())
 
 
 def _settings(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: Options) -> Settings:
@@ -588,6 +705,8 @@ def _repo(given: str | None, hub: str, repo_type: str | None) -> Repo:
                 if name.startswith(folder) and name.count("/") in ((1, 2) if chosen == "huggingface" else (2,)):
                     name, kind = name.removeprefix(folder), named_type
     _check_id(name, chosen)
+    if chosen == "modelscope" and kind not in _OF_MODELSCOPE:
+        raise ConfigError(f"ModelScope has models and datasets, no {kind}s that could be fetched: {given!r}")
     return Repo(chosen, name, kind)
 
 
@@ -603,10 +722,11 @@ def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wa
         return Wanted(paths=paths)
     allow = options.get("allow_patterns")
     ignore = options.get("ignore_patterns")
-    allow = _patterns(options.get("allow_file_pattern") if allow is None else allow, hub)
+    given = options.get("allow_file_pattern") if allow is None else allow
     ignore = _patterns(options.get("ignore_file_pattern") if ignore is None else ignore, hub)
-    # An empty list means no wish, as both SDKs mean it.
-    return Wanted(allow=allow or None, ignore=ignore)
+    allow = _patterns(given, hub)
+    # An empty list is no wish to modelscope; to huggingface_hub it is the wish for nothing.
+    return Wanted(allow=allow if hub == "huggingface" and given is not None else allow or None, ignore=ignore)
 
 
 def _patterns(given: str | Iterable[str] | None, hub: HubName) -> tuple[str, ...]:
@@ -615,8 +735,9 @@ def _patterns(given: str | Iterable[str] | None, hub: HubName) -> tuple[str, ...
     if not all(isinstance(pattern, str) for pattern in patterns):
         raise ConfigError("patterns are texts, like '*.onnx'")
     if hub == "modelscope":
-        patterns = tuple(part.strip() for pattern in patterns for part in pattern.split(","))
-    return tuple(pattern for pattern in patterns if pattern)
+        parts = (part.strip() for pattern in patterns for part in pattern.split(","))
+        return tuple(part for part in parts if part)
+    return patterns
 
 
 def _workers(given: object) -> int:

@@ -78,7 +78,7 @@ def _discreet(request: SnapshotRequest, settings: Settings, endpoints: Sequence[
 
     @cache
     def discretion() -> Discretion:
-        return discretion_for(settings, endpoints, request.token)
+        return discretion_for(settings, endpoints, request.token, (value for _, value in request.headers))
 
     return lambda text: discretion().clean(text)
 

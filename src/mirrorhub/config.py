@@ -47,6 +47,7 @@ class Patience:
         connect_limit_s: A connection that takes longer has failed.
         stall_s: A body without a byte for so long goes on elsewhere, where there is an elsewhere.
         laps: How often the chain is walked.
+        listing_laps: How often it is walked to find out what there is.
         pause_s: Between the first two laps; doubled each time.
         pause_limit_s: The longest pause, unless an endpoint asks for more.
         wheel_s: The limit for the user's package installer.
@@ -58,6 +59,7 @@ class Patience:
     connect_limit_s: float = 10.0
     stall_s: float = 5.0
     laps: int = 6
+    listing_laps: int | None = None
     pause_s: float = 0.5
     pause_limit_s: float = 8.0
     wheel_s: float = 180.0

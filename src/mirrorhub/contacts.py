@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.credentials import token_for
-from mirrorhub.http.client import Client, Timeouts
+from mirrorhub.http.client import AGENT, Client, Timeouts
 from mirrorhub.hubs.registry import HUBS, Hub
 from mirrorhub.lane import Contact
 from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
@@ -61,15 +61,26 @@ class Contacts:
         if endpoint.login and "authorization" not in credentials:
             login = base64.b64encode(unquote(endpoint.login).encode()).decode()
             credentials["authorization"] = f"Basic {login}"
+        if endpoint.hub == self._request.repo.hub:
+            credentials |= self._spoken(endpoint)
         return credentials
 
-    def _token(self, endpoint: Endpoint) -> str | None:
+    def _spoken(self, endpoint: Endpoint) -> dict[str, str]:
+        """What the caller wants to be said: who calls to everybody, headers to whom a token may be sent."""
+        agent = {"user-agent": f"{AGENT}; {self._request.agent}"} if self._request.agent else {}
+        return agent | (dict(self._request.headers) if endpoint.auth or self._is_sole() else {})
+
+    def _is_sole(self) -> bool:
+        """Whether the one endpoint of the call was given with it."""
         given = self._settings.endpoints if self._settings.sources.get("endpoints") == "argument" else None
+        return given is not None and len(given) == 1 and len(self._chain.endpoints) == 1
+
+    def _token(self, endpoint: Endpoint) -> str | None:
         return token_for(
             endpoint,
             request_hub=self._request.repo.hub,
             explicit=self._request.token,
-            sole=given is not None and len(given) == 1 and len(self._chain.endpoints) == 1,
+            sole=self._is_sole(),
             ambient=self._settings.token_for(endpoint.hub),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mirrorhub.errors import (
@@ -32,6 +33,7 @@ ADVICE: dict[Fault, str] = {
 OTHERWISE = "Check the network, or name endpoints that work from here in MIRRORHUB_ENDPOINTS."
 NAMED = 2
 """Endpoints that are named before a piece of advice; of more it is said how many."""
+_SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 # Of many failures the one that says most about what to do comes first.
 _RANK = (
     Fault.DENIED,
@@ -62,10 +64,16 @@ def resolution_error(
             return RepoNotFoundError(message, attempts)
         case Fault.NO_REVISION:
             which = f"revision {revision!r}" if revision else "default branch"
-            return RevisionNotFoundError(f"{repo} has no {which}. Check branches and tags.", attempts)
+            message = f"{repo} has no {which}. Check branches and tags{_in_full(revision)}."
+            return RevisionNotFoundError(message, attempts)
         case Fault.DENIED:
             return AccessDeniedError(f"{where}: {ADVICE[Fault.DENIED]}", attempts)
     return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)
+
+
+def _in_full(revision: str | None) -> str:
+    looks_short = revision is not None and _SHORT_COMMIT.fullmatch(revision)
+    return "; a commit is named by all its 40 digits" if looks_short else ""
 
 
 def transfer_error(

@@ -6,12 +6,13 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
 from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.health.impressions import Impressions, origin_of
-from mirrorhub.http.client import Answer, Ask, Client, Stream, Timeouts, retry_after_s
+from mirrorhub.http.backoff import retry_after_s
+from mirrorhub.http.client import Answer, Ask, Client, Stream, Timeouts
 from mirrorhub.models import Endpoint
 from mirrorhub.spans import PIECE, Span
 
@@ -23,6 +24,8 @@ MAX_ERROR_BODY = 64 << 10
 _BUSY = frozenset({408, 425, 429})
 LIGHTEST = 16 << 10
 """Bytes that a request counts for at least, when the lane with the least to do is looked for."""
+_NOT_SIGNED = frozenset({400, 401, 403, 410})
+"""What data hosts answer where the signature in an address is missing, wrong or old."""
 # What servers and middleboxes say to a Range header they do not like.
 _RANGE_REFUSED = frozenset({400, 403, 405, 406, 412, 416, 501})
 
@@ -276,8 +279,8 @@ class Lane:
     async def _offered(self, stream: Stream, span: Span, size: int | None, failure: HubFailure) -> Span:
         """Return which bytes are offered."""
         if stream.status not in (200, 206):
-            body = await stream.read_some(MAX_ERROR_BODY)
-            raise failure(Answer(stream.status, stream.headers, body, stream.url))
+            answer = Answer(stream.status, stream.headers, await stream.read_some(MAX_ERROR_BODY), stream.url)
+            raise self._relayed_failure(answer) or failure(answer)
         if not _fits(stream, span, size):
             raise Failure(Fault.RANGE, f"answered with range {stream.headers.get('content-range')!r}, not as asked")
         if _is_page(stream):
@@ -286,6 +289,14 @@ class Lane:
         if not span.is_whole:
             self.contact.takes_range = offered is not None
         return Span(offered[0], offered[1] + 1) if offered else Span()
+
+    def _relayed_failure(self, answer: Answer) -> Failure | None:
+        """A data host that denies says nothing of who may read: its signed address is old, and the hub has others."""
+        is_data_host = origin_of(answer.url) != self.contact.origin and "x-error-code" not in answer.headers
+        if not is_data_host or answer.status not in _NOT_SIGNED or "json" in answer.headers.get("content-type", ""):
+            return None
+        host = urlsplit(answer.url).netloc.rpartition("@")[2]
+        return Failure(Fault.SERVER_ERROR, f"sent to {host}, which answered {answer.status}")
 
 
 class HubFailure(Protocol):
@@ -319,22 +330,6 @@ def common_failure(answer: Answer) -> Failure:
     if status in (401, 403, 407):
         return Failure(Fault.DENIED, f"answered {status}: access denied")
     return Failure(Fault.NOT_A_HUB, f"answered {status} with {_kind(answer)}: not a hub's answer")
-
-
-def next_page(answer: Answer) -> str | None:
-    """Return the address of the next page from a `Link: <...>; rel="next"` header (RFC 8288)."""
-    for link in answer.headers.get("link", "").split(","):
-        address, _, parameters = link.partition(";")
-        if 'rel="next"' in parameters.replace(" ", "") or "rel=next" in parameters.replace(" ", ""):
-            target = urljoin(answer.url, address.strip().strip("<>"))
-            if not target.startswith(("https://", "http://")) or _downgrades(answer.url, target):
-                raise Failure(Fault.REDIRECT, "the next page of the listing is at an address that is not followed")
-            return target
-    return None
-
-
-def _downgrades(url: str, target: str) -> bool:
-    return url.startswith("https:") and target.startswith("http:")
 
 
 def _fits(stream: Stream, span: Span, size: int | None) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mirrorhub.asking import asking
+from mirrorhub.chain.beat import Beat
+from mirrorhub.chain.walk import walk
 from mirrorhub.config import Settings
 from mirrorhub.errors import ResolutionError, TransferError
-from mirrorhub.faults import Fault
+from mirrorhub.faults import Fault, Hopeless
 from mirrorhub.http.client import Client
-from mirrorhub.models import PINNED, Manifest, SnapshotRequest
-from mirrorhub.resolver import resolve
+from mirrorhub.hubs.modelscope import ModelScope, Tag
+from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
+from mirrorhub.resolver import believed_endpoints, resolve
 
 _OTHERWISE_LISTED = frozenset(
     fault.name for fault in (Fault.NO_FILE, Fault.SHORT_BODY, Fault.LONG_BODY, Fault.RANGE, Fault.WRONG_DIGEST)
@@ -28,6 +31,24 @@ async def look_up(request: SnapshotRequest, settings: Settings, client: Client) 
     """
     async with asking(request, settings, client) as call, call.watch.part("resolve", ResolutionError):
         return await resolve(request, settings, call.chain, call.lanes)
+
+
+async def look_up_tags(request: SnapshotRequest, settings: Settings, client: Client) -> tuple[Tag, ...]:
+    """Ask once around which tags a ModelScope repository has; nothing where nobody says."""
+    async with asking(request, settings, client) as call:
+        hub = ModelScope()
+        believed, _ = believed_endpoints("modelscope", call.chain.endpoints, settings.trust)
+
+        async def ask(endpoint: Endpoint, beat: Beat) -> tuple[Tag, ...]:
+            return await hub.tags(call.lanes.lane(endpoint), request.repo, beat)
+
+        async def use(_: Endpoint, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+            return tags
+
+        try:
+            return await walk(call.chain, "revisions", ask, use, endpoints=believed, laps=1)
+        except Hopeless:
+            return ()
 
 
 async def has_moved(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 HubName = Literal["modelscope", "huggingface", "wheel"]
-RepoType = Literal["model", "dataset", "space"]
+RepoType = Literal["model", "dataset", "space", "kernel"]
 Trust = Literal["lock", "official", "auto", "any"]
 Capability = Literal["resolve", "pull"]
 VoucherKind = Literal["lock", "pin", "official", "named", "mirror", "nobody"]
@@ -273,10 +273,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
-    """Who wants to hear of progress: a tqdm class for the bar, and modelscope's callback classes."""
+    """Who wants to hear of progress: a tqdm class for the bar, and modelscope's callback classes.
+
+    Attributes:
+        tqdm_class: Makes the bar of bytes.
+        callbacks: Made for each file.
+        files: A second bar counts files.
+    """
 
     tqdm_class: Callable[..., Any] | None = None
     callbacks: tuple[Callable[[str, int], Any], ...] = ()
+    files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +301,8 @@ class SnapshotRequest:
         allow_stale: What is there will do when no endpoint can be asked.
         max_workers: How many files at once.
         watchers: Who wants to hear of progress.
+        headers: Sent to whoever may see a token that is given with the call.
+        agent: Who calls, beside us: said to the endpoints of the repository's own hub.
     """
 
     repo: Repo
@@ -306,6 +315,8 @@ class SnapshotRequest:
     allow_stale: bool = True
     max_workers: int = MAX_WORKERS
     watchers: Watchers = field(default_factory=Watchers)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    agent: str = ""
 
 
 def total_size(files: Iterable[FileEntry]) -> int:

@@ -23,10 +23,11 @@ class Stopped(Exception):  # noqa: N818 - carries what a callback raised to whoe
 
 
 class FileProgress:
-    """The progress of one file: its callbacks, and the bar that all files share."""
+    """The progress of one file: its callbacks, and the bars that all files share."""
 
-    def __init__(self, bar: Any, callbacks: list[Any]) -> None:
+    def __init__(self, bar: Any, callbacks: list[Any], files: Any = None) -> None:
         self._bar = bar
+        self._files = files
         self._callbacks = callbacks
 
     def update(self, count: int) -> None:
@@ -40,6 +41,8 @@ class FileProgress:
     def end(self) -> None:
         """The file is complete."""
         with _contained():
+            if self._files is not None:
+                self._files.update(1)
             for callback in self._callbacks:
                 callback.end()
 
@@ -47,14 +50,16 @@ class FileProgress:
 class Progress:
     """The progress of one call."""
 
-    def __init__(self, watchers: Watchers, description: str, total: int) -> None:
+    def __init__(self, watchers: Watchers, description: str, total: int, wanted: int = 0, missing: int = 0) -> None:
         self._watchers = watchers
+        self._files = _files_bar(watchers, wanted, missing)
         self._bar = _bar(watchers, description, total)
 
     def file(self, path: str, size: int | None) -> FileProgress:
         """Announce a file to the callbacks, modelscope's way: each is a class, made with name and size."""
         with _contained():
-            return FileProgress(self._bar, [callback(path, size or 0) for callback in self._watchers.callbacks])
+            callbacks = [callback(path, size or 0) for callback in self._watchers.callbacks]
+        return FileProgress(self._bar, callbacks, self._files)
 
     def __enter__(self) -> Self:
         return self
@@ -62,8 +67,9 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        for bar in (self._bar, self._files):
+            if bar is not None:
+                bar.close()
 
 
 @contextmanager
@@ -72,6 +78,13 @@ def _contained() -> Iterator[None]:
         yield
     except (SystemExit, KeyboardInterrupt) as wish:
         raise Stopped(wish) from wish
+
+
+def _files_bar(watchers: Watchers, wanted: int, missing: int) -> Any:
+    """Make a bar that counts files, as huggingface_hub has one; those that are there are counted."""
+    if not watchers.files or watchers.tqdm_class is None:
+        return None
+    return watchers.tqdm_class(total=wanted, desc=f"Fetching {wanted} files", initial=wanted - missing)
 
 
 def _bar(watchers: Watchers, description: str, total: int) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial as bind
 
 from mirrorhub.chain import Chain
 from mirrorhub.chain.beat import Beat
@@ -20,6 +21,9 @@ from mirrorhub.chain.walk import walk
 from mirrorhub.config import Settings
 from mirrorhub.diagnosis import resolution_error
 from mirrorhub.faults import Fault, Hopeless
+from mirrorhub.hubs.registry import Hub
+from mirrorhub.lane import Lane
+from mirrorhub.listings import LISTINGS
 from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Trust
 from mirrorhub.recall import pinned_for
 from mirrorhub.transfer.lanes import Lanes
@@ -92,7 +96,9 @@ class Inquiry:
         """
         try:
             ask = self._hurried if hurried else self._manifest
-            return await walk(self._chain, LISTING, ask, _as_it_is, endpoints=endpoints, laps=laps)
+            gained = bind(self._told, endpoints)
+            most = laps or self._settings.patience.listing_laps
+            return await walk(self._chain, LISTING, ask, _as_it_is, endpoints=endpoints, laps=most, gained=gained)
         except Hopeless as hopeless:
             if laps is not None:
                 raise
@@ -118,6 +124,10 @@ class Inquiry:
         """Return the error that says most."""
         return resolution_error(self._request.repo, self._request.revision, hopeless, self._chain.attempts)
 
+    def _told(self, endpoints: Sequence[Endpoint]) -> int:
+        """How much of the listings has come: a long one that breaks off goes on where it was."""
+        return sum(self._lanes.hub(endpoint).told for endpoint in endpoints)
+
     async def _hurried(self, endpoint: Endpoint, beat: Beat) -> Manifest:
         patience = self._settings.patience
         times = DEAD_PATIENCE if self._chain.is_avoided(endpoint) else LIVING_PATIENCE
@@ -128,10 +138,22 @@ class Inquiry:
         if connect_limit_s is not None:
             lane.contact.timeouts = replace(lane.contact.timeouts, connect_s=connect_limit_s)
         revision = self._request.revision or hub.default_revision
-        manifest = await hub.manifest(lane, self._request.repo, revision, self._settings.max_files, beat)
+        manifest = await self._remembered(hub, lane, revision, beat)
+        if manifest is None:
+            manifest = await hub.manifest(lane, self._request.repo, revision, self._settings.max_files, beat)
+            LISTINGS.keep(endpoint, manifest)
         if self._settings.trust == "any":
             return manifest
         return replace(manifest, vouched_by=endpoint.voucher)
+
+    async def _remembered(self, hub: Hub, lane: Lane, revision: str, beat: Beat) -> Manifest | None:
+        """Where one file after the other is asked for, ask for the commit alone, and list it once."""
+        repo = self._request.repo
+        if self._request.wanted.paths is None or not LISTINGS.knows(lane.endpoint, repo):
+            return None
+        commit = await hub.commit(lane, repo, revision, beat)
+        found = LISTINGS.find(lane.endpoint, repo, commit) if commit else None
+        return replace(found, revision=revision) if found else None
 
 
 async def _as_it_is(endpoint: Endpoint, manifest: Manifest) -> Manifest:

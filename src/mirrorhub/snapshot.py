@@ -99,5 +99,6 @@ def _held(call: Asking, store: Store) -> AbstractAsyncContextManager[None]:
 async def _transfer(call: Asking, plan: Plan, pool: PartialPool, manifest: Manifest) -> Mapping[str, Fetched]:
     check_room(pool.home, plan.size - await asyncio.to_thread(pool.left_of, plan.fetch))
     call.lanes.decide(plan.size)
-    with Progress(call.request.watchers, str(manifest.repo), plan.size) as progress:
+    counts = len(plan.wanted), len(plan.fetch)
+    with Progress(call.request.watchers, str(manifest.repo), plan.size, *counts) as progress:
         return await Transfer(call.chain, call.lanes, pool, manifest).run(plan, progress, call.request.max_workers)

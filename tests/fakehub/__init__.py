@@ -7,6 +7,7 @@ ranges.py        Range requests, answered as the standard says
 modelscope.py    the ModelScope protocol        huggingface.py   the Hugging Face protocol
 protocol.py      Request -> Response, faults included; pure
 faults.py        what can go wrong, as data
+dialects.py      what is said otherwise and means the same
 rules.py         where a fault applies, and how often
 log.py           what was asked and what was sent
 server.py        FakeHub on a socket, with h2server.py, h1server.py, loopthread.py and certs.py under it

@@ -509,7 +509,7 @@ def _edit_rows(
     body = json.loads(response.read())
     if isinstance(body, list):
         return response.with_body(json.dumps(edit(body)).encode())
-    body["Data"]["Files"] = edit(body["Data"]["Files"])
+    body["Data"]["Files"] = edit(body["Data"]["Files"] or [])
     return response.with_body(json.dumps(body).encode())
 
 

@@ -12,7 +12,7 @@ from tests.fakehub.ranges import ranged
 from tests.fakehub.repo import Commit, File, Repo, RepoType
 from tests.fakehub.site import Site, Subject
 
-REPO_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
+REPO_TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space", "kernels": "kernel"}
 EXPANDED_PAGE_SIZE = 50
 Row = dict[str, object]
 
@@ -56,9 +56,9 @@ def answer(site: Site, parts: Sequence[str], request: Request) -> Response:
 
 def _find_address(parts: Sequence[str]) -> Address | None:
     match list(parts):
-        case ["api", ("models" | "datasets" | "spaces") as segment, *rest] if rest:
+        case ["api", ("models" | "datasets" | "spaces" | "kernels") as segment, *rest] if rest:
             return _api_address(REPO_TYPES[segment], rest)
-        case [("datasets" | "spaces") as segment, *rest]:
+        case [("datasets" | "spaces" | "kernels") as segment, *rest]:
             return _resolve_address(REPO_TYPES[segment], rest)
         case rest:
             return _resolve_address("model", rest)
@@ -136,7 +136,7 @@ def _tree(site: Site, repo: Repo, commit: Commit, path: str, request: Request) -
     inside = f"{path}/" if path else ""
     rows = [
         row
-        for name, row in sorted(_every_row(commit, expand=expand))
+        for name, row in sorted(_every_row(site, commit, expand=expand))
         if name.startswith(inside) and (recursive or "/" not in name[len(inside) :])
     ]
     if path and not rows:
@@ -152,11 +152,13 @@ def _next_page(query: dict[str, str], request: Request, cursor: int) -> str:
     return f'<{address}>; rel="next"'
 
 
-def _every_row(commit: Commit, *, expand: bool) -> Iterator[tuple[str, Row]]:
+def _every_row(site: Site, commit: Commit, *, expand: bool) -> Iterator[tuple[str, Row]]:
     for folder in commit.folders:
         yield folder, {"type": "directory", "oid": commit.id, "size": 0, "path": folder} | _last(commit, expand=expand)
     for path, file in commit.files.items():
         row: Row = {"type": "file", "oid": file.oid, "size": file.size, "path": path}
+        if file.lfs and site.xet:
+            row |= {"xetHash": file.xet}
         if file.lfs:
             row |= {"lfs": {"oid": file.sha256, "size": file.size, "pointerSize": len(file.pointer)}}
         yield path, row | _last(commit, expand=expand)
@@ -172,7 +174,7 @@ def _resolve(site: Site, repo: Repo, commit: Commit, path: str, request: Request
     file = commit.files.get(path)
     if file is None:
         return _error(404, "EntryNotFound", "Entry not found", commit)
-    headers = _file_headers(commit, path, file)
+    headers = _file_headers(commit, path, file) | (_xet_headers(repo, commit, file, request) if site.xet else {})
     if site.cdn and file.lfs:
         location = f"{site.cdn}/cdn/{file.sha256}?sig={site.signature(file.sha256)}"
         return respond(302, headers=headers | {"location": location})
@@ -187,6 +189,15 @@ def _file_headers(commit: Commit, path: str, file: File) -> dict[str, str]:
     }
     linked = {"x-linked-etag": f'"{file.sha256}"', "x-linked-size": str(file.size)}
     return headers | linked if file.lfs else headers
+
+
+def _xet_headers(repo: Repo, commit: Commit, file: File, request: Request) -> dict[str, str]:
+    """Say where the pieces of a file are to be had, to whoever asks for them; the bytes come over plain HTTP, too."""
+    if not file.lfs:
+        return {}
+    route = f"{request.origin}/api/{repo.repo_type}s/{repo.id}/xet-read-token/{commit.id}"
+    link = f'<{route}>; rel="xet-auth", <{request.origin}/api/xet/{file.xet}>; rel="xet-reconstruction-info"'
+    return {"x-xet-hash": file.xet, "x-xet-refresh-route": route, "link": link}
 
 
 def _refuse_gated(site: Site, repo: Repo, request: Request) -> Response | None:

@@ -102,12 +102,13 @@ def _revisions(repo: Repo | None) -> Response:
 
 def _revision_row(repo: Repo, name: str, id: str) -> dict[str, object]:
     commit = repo.find(id)
-    return {"Revision": name, "CreatedAt": commit.created_at if commit else None}
+    return {"Revision": name, "CreatedAt": repo.tagged_at.get(name, commit.created_at if commit else None)}
 
 
 def _listing(site: Site, repo: Repo | None, request: Request) -> Response:
     rows = _rows(repo, request)
-    return rows if isinstance(rows, Response) else _success({"Files": rows[: site.listing_limit]})
+    # A list with nothing in it is null there.
+    return rows if isinstance(rows, Response) else _success({"Files": rows[: site.listing_limit] or None})
 
 
 def _page(site: Site, repo: Repo | None, request: Request) -> Response:

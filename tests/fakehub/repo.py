@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 HubName = Literal["modelscope", "huggingface"]
-RepoType = Literal["model", "dataset", "space"]
+RepoType = Literal["model", "dataset", "space", "kernel"]
 
 LFS_PATTERNS = ("*.bin", "*.gguf", "*.onnx", "*.pt", "*.safetensors")
 FIRST_COMMIT_AT = 1_700_000_000
@@ -47,6 +47,11 @@ class File:
         return git_sha1(self.pointer) if self.lfs else self.git_sha1
 
     @property
+    def xet(self) -> str:
+        """The name of the file in Xet's store; not of its content as such."""
+        return hashlib.sha256(f"xet {self.sha256}".encode()).hexdigest()
+
+    @property
     def etag(self) -> str:
         """What Hugging Face gives as ETag: sha256 for LFS, the git object id for the others."""
         return self.sha256 if self.lfs else self.git_sha1
@@ -72,6 +77,7 @@ class Repo:
     Attributes:
         branches: Name of each branch and the id of its commit.
         tags: Name of each tag and the id of its commit, newest first.
+        tagged_at: When a tag was given, in epoch seconds, where that was not when its commit was made.
         granted: Whether the hub's own token has been let into this gated repository.
     """
 
@@ -95,6 +101,7 @@ class Repo:
         self.granted = granted
         self.branches: dict[str, str] = {}
         self.tags: dict[str, str] = {}
+        self.tagged_at: dict[str, int] = {}
         self._lfs = tuple(lfs)
         self._commits: dict[str, Commit] = {}
         self.commit(files)
@@ -144,12 +151,14 @@ class Repo:
         self.branches[name] = made.id
         return made
 
-    def tag(self, name: str, revision: str | None = None) -> Commit:
+    def tag(self, name: str, revision: str | None = None, *, at: int | None = None) -> Commit:
         """Name a commit for good; the newest tag comes first, as the hubs list them."""
         commit = self.find(revision) if revision else self.head
         if commit is None:
             raise KeyError(f"{self!r} has no revision {revision!r}")
         self.tags = {name: commit.id, **self.tags}
+        if at is not None:
+            self.tagged_at[name] = at
         return commit
 
     def find(self, revision: str) -> Commit | None:

@@ -60,6 +60,7 @@ class FakeHub:
         page_size: Rows on a page of a Hugging Face listing.
         listing_limit: Rows after which ModelScope cuts a listing off.
         blobs: Whether it tells sizes and digests with a Hugging Face revision, as the hub itself does.
+        xet: Whether its LFS files are kept in Xet's store.
         tls: Whether it speaks https.
         alpn: Protocols that it offers, the favourite first.
         stream_limit: How many streams a client may have open on a connection.
@@ -79,6 +80,7 @@ class FakeHub:
         page_size: int = 1000,
         listing_limit: int = 3000,
         blobs: bool = False,
+        xet: bool = False,
         tls: bool = True,
         alpn: Iterable[str] = ("h2", "http/1.1"),
         stream_limit: int = 128,
@@ -94,6 +96,7 @@ class FakeHub:
             page_size=page_size,
             listing_limit=listing_limit,
             blobs=blobs,
+            xet=xet,
         )
         self.manner = Manner(tls, tuple(alpn), stream_limit, cert, tuple(hosts))
         self.backend = Backend(self.site, FaultPlan(faults), Log())

@@ -31,6 +31,7 @@ class Site:
         page_size: Rows on a page of a Hugging Face listing.
         listing_limit: Rows after which ModelScope cuts a listing off without a word.
         blobs: Whether it tells sizes and digests with a Hugging Face revision; a mirror may not.
+        xet: Whether its LFS files are kept in Xet's store, as nearly all of the hub's are: it says so, and gives them.
         secret: What the addresses at the CDN are signed with.
     """
 
@@ -41,6 +42,7 @@ class Site:
     page_size: int = 1000
     listing_limit: int = 3000
     blobs: bool = False
+    xet: bool = False
     secret: str = "fakehub"
 
     def find(self, hub: HubName, repo_type: RepoType, id: str) -> Repo | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 from mirrorhub.config import Settings
 from mirrorhub.models import Repo, RepoType
@@ -19,7 +20,7 @@ from mirrorhub.stores.huggingface import read_ref
 from mirrorhub.stores.leftovers import Leftover, leftovers
 from mirrorhub.stores.notes import Note, NoteBook, stamp_of
 
-_TYPES: tuple[RepoType, ...] = ("model", "dataset", "space")
+_TYPES: tuple[RepoType, ...] = get_args(RepoType)
 _CURRENT = "current"
 Inode = tuple[int, int]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from mirrorhub.cli.page import printable
 from mirrorhub.cli.page_file import in_a_folder, write_page
 from mirrorhub.cli.source import given
+from mirrorhub.models import RepoType
 
 if TYPE_CHECKING:
     from mirrorhub.report import Report
@@ -27,7 +28,7 @@ NOTHING_OF = (
 @click.argument("model", required=False)
 @click.option("--revision", help="Branch, tag or commit; without it the one that came last.")
 @click.option("--hub", type=click.Choice(["auto", "modelscope", "huggingface"]), default="auto")
-@click.option("--repo-type", type=click.Choice(["model", "dataset", "space"]), default="model")
+@click.option("--repo-type", type=click.Choice(get_args(RepoType)), default="model")
 @click.option("--cache-dir", type=click.Path(file_okay=False), help="The cache directory.")
 @click.option("--local-dir", type=click.Path(file_okay=False), help="The folder it was put into instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

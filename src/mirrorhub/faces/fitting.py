@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from mirrorhub.config import parse_url
+from mirrorhub.config import Settings, parse_url
 from mirrorhub.errors import ChainError, MirrorHubError
-from mirrorhub.models import Attempt
+from mirrorhub.models import Attempt, HubName
 
 _STATUS = re.compile(r"answered (\d{3})")
 
@@ -20,6 +21,15 @@ def own_chain(endpoint: object, *usual: object) -> str | None:
     if endpoint is None or endpoint == "":
         return None
     return None if _same(endpoint) in {_same(one) for one in usual if one} else str(endpoint)
+
+
+def settings_for(hub: HubName, endpoint: str | None, cache: object, *, is_there: bool) -> Settings:
+    """Return the settings of a call; where something is on disk already, the chain is asked once.
+
+    The SDKs ask once, too: a program that has its files must not wait for a network that is not there.
+    """
+    settings = Settings.load({"endpoints": endpoint, f"{hub}_cache": cache})
+    return replace(settings, patience=replace(settings.patience, listing_laps=1)) if is_there else settings
 
 
 def failures(error: MirrorHubError) -> Iterator[Attempt]:

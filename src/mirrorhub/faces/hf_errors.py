@@ -26,6 +26,8 @@ _SEGMENTS = {None: "models", "model": "models", "dataset": "datasets", "space": 
 
 def as_theirs(error: MirrorHubError, given: Given) -> BaseException:
     """Return the error that a caller of the SDK expects; one that is no hub's answer stays ours."""
+    if given["dry_run"] and given["filename"] is None and not isinstance(error, RevisionNotFoundError):
+        return _no_preview(error)
     match error:
         case RepoNotFoundError():
             theirs = _answered(404, "RepoNotFound", given)
@@ -49,6 +51,12 @@ def not_found_here(error: MirrorHubError) -> BaseException:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     return joined(error, LocalEntryNotFoundError(str(error)))
+
+
+def _no_preview(error: MirrorHubError) -> BaseException:
+    from huggingface_hub.errors import DryRunError
+
+    return joined(error, DryRunError(str(error))) if isinstance(error, ResolutionError) else error
 
 
 def _denied(error: AccessDeniedError, given: Given) -> BaseException:

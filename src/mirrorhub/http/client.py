@@ -8,9 +8,7 @@ may come compressed, where that was asked for.
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import re
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -27,10 +25,10 @@ from mirrorhub.http.redact import redact
 from mirrorhub.http.timing import Timing
 
 MAX_HOPS = 5
-MAX_RETRY_AFTER_S = 3600.0
 UNREAD = 512 << 10
 """Bytes of a body that may have come by the time that it is let go."""
-_HEADERS = {"user-agent": f"mirrorhub/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
+AGENT = f"mirrorhub/{__version__}"
+_HEADERS = {"user-agent": AGENT, "accept": "*/*", "accept-encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 _BY_CAUSE = {
@@ -318,22 +316,6 @@ def failure_of(error: httpx.HTTPError, asked: str) -> Failure:
         return Failure(Fault.PROTOCOL, message)
     cause = cause_of(error)
     return Failure(Fault.READ_TIMEOUT if cause == "timeout" else _BY_CAUSE[cause], message)
-
-
-def retry_after_s(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
-    """Read when an endpoint wants to be asked again, in seconds from now.
-
-    `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3); Hugging Face sends `ratelimit: "api";r=0;t=55`.
-    """
-    value = headers.get("retry-after", "").strip()
-    seconds: float | None = None
-    if value.isdecimal():
-        seconds = float(value)
-    elif value and (date := email.utils.parsedate_tz(value)):
-        seconds = email.utils.mktime_tz(date) - now()
-    elif limit := re.search(r"\br=0\b.*\bt=(\d+)", headers.get("ratelimit", "")):
-        seconds = float(limit[1])
-    return None if seconds is None else min(max(0.0, seconds), MAX_RETRY_AFTER_S)
 
 
 async def _readable(stream: Stream, *, packed: bool) -> Stream:

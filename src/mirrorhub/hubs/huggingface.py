@@ -2,7 +2,7 @@
 
     GET {endpoint}/api/models/{id}/revision/{rev}?blobs=true             {"sha": "<40 hex>", "siblings": [...], ...}
     GET {endpoint}/api/models/{id}/tree/{sha}?recursive=true&expand=false    pages of 1,000, linked by `Link`
-    GET {endpoint}/[datasets/|spaces/]{id}/resolve/{sha}/{path}          200 or a redirect to a data host
+    GET {endpoint}/[datasets/|spaces/|kernels/]{id}/resolve/{sha}/{path}     200 or a redirect to a data host
 
 Source: huggingface_hub 2.4.0, `hf_api.py` and `file_download.py`. The first answer tells commit and files in one round
 trip, where the endpoint knows `blobs`; else, and for large repositories, the tree is asked for. An LFS file is listed
@@ -12,28 +12,40 @@ HTTP.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
 from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
-from mirrorhub.lane import Lane, Slice, common_failure, next_page, read_json
+from mirrorhub.hubs.pages import Page, Pages, Row, next_page
+from mirrorhub.lane import Lane, Slice, common_failure, read_json
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.spans import Span
 
 MAX_SIBLINGS = 10_000
 """The tree comes in pages; this list does not, and is not sure to be whole in a very large repository."""
+_MAX_WORDS = 4 << 10
+"""Bytes of an answer that may be a reason."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}
+_PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/", "kernel": "kernels/"}
 _BY_CODE = {
     "RepoNotFound": Fault.NO_REPO,
     "RevisionNotFound": Fault.NO_REVISION,
     "EntryNotFound": Fault.NO_FILE,
     "GatedRepo": Fault.DENIED,
 }
+_BY_WORDS = {
+    "repository not found": Fault.NO_REPO,
+    "invalid rev id": Fault.NO_REVISION,
+    "revision not found": Fault.NO_REVISION,
+    "entry not found": Fault.NO_FILE,
+}
+"""What a mirror may leave standing of an answer whose headers it drops."""
+_WRONG_TOKEN = "invalid credentials in authorization header"
 
 
 def is_commit(revision: str) -> bool:
@@ -45,6 +57,14 @@ class HuggingFace:
     """Asks a Hugging Face hub, or a mirror that speaks like one."""
 
     default_revision = "main"
+
+    def __init__(self) -> None:
+        self._pages = Pages()
+
+    @property
+    def told(self) -> int:
+        """How many pages of listings have come in this call."""
+        return self._pages.count
 
     def credentials(self, token: str) -> dict[str, str]:
         """Return the header that carries a token."""
@@ -66,24 +86,43 @@ class HuggingFace:
             commit = revision
         return await self._tree(lane, repo, revision, commit, max_files, beat)
 
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Ask which commit a revision names, and no more.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        return revision if is_commit(revision) else _commit(await self._info(lane, repo, revision, beat, "expand=sha"))
+
     async def _tree(self, lane: Lane, repo: Repo, revision: str, commit: str, max_files: int, beat: Beat) -> Manifest:
-        url: str | None = f"{_api(lane, repo)}/tree/{commit}?recursive=true&expand=false"
-        rows: list[Mapping[str, object]] = []
-        seen: set[str] = set()
-        while url:
-            seen.add(url)
+        path = f"{_api(lane, repo)}/tree/{commit}"
+
+        async def ask(url: str) -> Page:
             answer = await lane.get(url, beat)
-            page = rows_of(read_json(answer, _failure), "the tree")
-            rows += page
-            check_count(len(rows), max_files)
-            url = next_page(answer)
-            if url and (url in seen or not page):
-                raise Failure(Fault.BAD_LISTING, "never ends: a page that is empty, or was seen before, has a next one")
+            return Page(rows_of(read_json(answer, _failure), "the tree"), next_page(answer, path))
+
+        rows = await self._every_page(f"{path}?recursive=true&expand=false", ask, max_files)
         files = [_file(row) for row in rows if text_of(row, "type") != "directory"]
         return Manifest(repo, revision, commit, checked_files(files, max_files), lane.endpoint.voucher)
 
-    async def _info(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> Mapping[str, object]:
-        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}?blobs=true", beat)
+    async def _every_page(self, first: str, ask: Callable[[str], Awaitable[Page]], max_files: int) -> list[Row]:
+        url: str | None = first
+        rows: list[Row] = []
+        seen: set[str] = set()
+        while url:
+            seen.add(url)
+            page = await self._pages.get(url, ask)
+            rows += page.rows
+            check_count(len(rows), max_files)
+            url = page.following
+            if url and (url in seen or not page.rows):
+                raise Failure(Fault.BAD_LISTING, "never ends: a page that is empty, or was seen before, has a next one")
+        return rows
+
+    async def _info(
+        self, lane: Lane, repo: Repo, revision: str, beat: Beat, query: str = "blobs=true"
+    ) -> Mapping[str, object]:
+        answer = await lane.get(f"{_api(lane, repo)}/revision/{quote(revision, safe='')}?{query}", beat)
         info = read_json(answer, _failure)
         if not isinstance(info, dict):
             raise Failure(Fault.NOT_A_HUB, "says nothing about the revision")
@@ -144,11 +183,33 @@ def _file(row: Mapping[str, object]) -> FileEntry:
 
 
 def _failure(answer: Answer) -> Failure:
-    """The hub says in X-Error-Code what is missing; without that word a 404 is not the hub's."""
-    code = answer.headers.get("x-error-code", "")
-    if fault := _BY_CODE.get(code):
-        message = answer.headers.get("x-error-message", code)
-        # That it is gated is a word of the protocol; the message need not say so.
-        gated = "gated: " if code == "GatedRepo" else ""
-        return Failure(fault, f"answered {answer.status}: {gated}{message[:300]}")
-    return common_failure(answer)
+    """The hub says in X-Error-Code what is missing; without any word of it a 404 is not the hub's."""
+    code, message = answer.headers.get("x-error-code", ""), _message(answer)
+    fault = _BY_CODE.get(code) or _fault_in(answer.status, message)
+    if fault is None:
+        return common_failure(answer)
+    # That it is gated is a word of the protocol; the message need not say so.
+    gated = "gated: " if code == "GatedRepo" else ""
+    return Failure(fault, f"answered {answer.status}: {gated}{(message or code)[:300]}")
+
+
+def _fault_in(status: int, message: str) -> Fault | None:
+    """Who is not known to the hub is told 401 of what is not there, as of what is private."""
+    words = message.lower()
+    if status == 401 and words:
+        return Fault.DENIED if words == _WRONG_TOKEN else Fault.NO_REPO
+    if status == 403 and words:
+        return Fault.DENIED
+    return next((fault for known, fault in _BY_WORDS.items() if status == 404 and words.startswith(known)), None)
+
+
+def _message(answer: Answer) -> str:
+    if message := answer.headers.get("x-error-message"):
+        return message
+    if len(answer.body) > _MAX_WORDS:
+        return ""
+    try:
+        body = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return answer.body.decode(errors="replace") if answer.status == 404 else ""
+    return text_of(body, "error") or "" if isinstance(body, dict) else ""

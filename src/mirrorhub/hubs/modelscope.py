@@ -9,27 +9,47 @@ Source: modelscope_hub 0.5.1, `_legacy_api.py` and `_download.py`. Every file is
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial as bind
 from urllib.parse import quote, urlencode
 
 from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
+from mirrorhub.hubs.envelope import file_failure, rows_in
+from mirrorhub.hubs.folders import kind_of, path_of, walk_folders
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
-from mirrorhub.lane import Lane, Slice, common_failure, read_json
+from mirrorhub.hubs.pages import Page, Pages, Row
+from mirrorhub.lane import Lane, Slice, read_json
 from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.spans import Span
 
-CUT_OFF = 3000
-"""The server ends a listing here, with 200 and no word of it (modelscope_hub 0.5.1, constants.py)."""
 PAGE_SIZE = 200
-Row = Mapping[str, object]
+MILLISECONDS = 9_999_999_999
+"""A time after this one is in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for a state that does not change, and when it was given, in epoch seconds."""
+
+    name: str
+    created_s: float
 
 
 class ModelScope:
     """Asks a ModelScope hub, or a mirror that speaks like one."""
 
     default_revision = "master"
+
+    def __init__(self) -> None:
+        self._pages = Pages()
+
+    @property
+    def told(self) -> int:
+        """How many pages of listings have come in this call."""
+        return self._pages.count
 
     def credentials(self, token: str) -> dict[str, str]:
         """Return the two forms in which the SDK sends a token."""
@@ -41,9 +61,29 @@ class ModelScope:
         Raises:
             Failure: The endpoint did not say.
         """
-        rows = _pages if repo.type == "dataset" else _walk
-        files = [entry async for row in rows(lane, repo, revision, max_files, beat) if (entry := _file(row))]
+        ask = bind(self._list, lane, repo, revision, beat)
+        if repo.type == "dataset":
+            rows = await _every_page(ask, max_files)
+        else:
+            rows = await walk_folders(lambda root, below: ask(Recursive=str(below), Root=root), max_files)
+        files = [_file(row) for row in rows if kind_of(row) != "tree"]
         return Manifest(repo, revision, None, checked_files(files, max_files), lane.endpoint.voucher)
+
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Return None: a commit is known of each file, not of the whole."""
+        return None
+
+    async def tags(self, lane: Lane, repo: Repo, beat: Beat) -> tuple[Tag, ...]:
+        """Ask which tags a repository has.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+        data = read_json(await lane.get(f"/api/v1/{repo.type}s/{quote(lane.repo_id(repo))}/revisions", beat), _no_tags)
+        for key in ("Data", "RevisionMap"):
+            data = data.get(key, data) if isinstance(data, dict) else data
+        rows = data.get("Tags") if isinstance(data, dict) else None
+        return tuple(map(_tag, rows_of(rows or [], "the revisions")))
 
     async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Slice:
         """Ask for a span of a file's bytes.
@@ -52,101 +92,60 @@ class ModelScope:
             Failure: The endpoint did not give them.
         """
         query = urlencode({"Revision": revision, "FilePath": entry.path})
-        return await lane.open(f"{_base(lane, repo)}?{query}", span, entry.size, beat, _file_failure)
+        return await lane.open(f"{_base(lane, repo)}?{query}", span, entry.size, beat, file_failure)
 
     async def aclose(self) -> None:
         """Nothing was gathered."""
 
+    async def _list(self, lane: Lane, repo: Repo, revision: str, beat: Beat, **query: str) -> list[Row]:
+        what = "tree" if repo.type == "dataset" else "files"
+        asked = {"Revision": revision} | {name: value for name, value in query.items() if value}
 
-async def _walk(lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> AsyncIterator[Row]:
-    folders = [""]
-    count = 0
-    while folders:
-        root = folders.pop()
-        rows = await _list(lane, repo, {"Revision": revision, "Recursive": "True"}, root, beat)
+        async def ask(url: str) -> Page:
+            return Page(self._rows_in(await lane.get(url, beat)))
+
+        return (await self._pages.get(f"{_base(lane, repo)}/{what}?{urlencode(asked)}", ask)).rows
+
+    def _rows_in(self, answer: Answer) -> list[Row]:
+        """The live hub denies a page now and then, of a repository that it is telling of: that is a hiccup."""
+        if answer.status == 403 and self.told:
+            raise Failure(Fault.BUSY, "answered 403 in the middle of a listing that it was telling")
+        return rows_in(answer)
+
+
+async def _every_page(ask: Callable[..., Awaitable[list[Row]]], max_files: int) -> list[Row]:
+    rows: list[Row] = []
+    page: list[Row] = []
+    number = 1
+    while len(page) == PAGE_SIZE or number == 1:
+        before, page = page, await ask(Recursive="True", PageNumber=str(number), PageSize=str(PAGE_SIZE))
+        if page and page == before:
+            raise Failure(Fault.BAD_LISTING, "never ends: a page that was told before comes again")
+        rows += page
         check_count(len(rows), max_files)
-        if len(rows) >= CUT_OFF:
-            rows = await _list(lane, repo, {"Revision": revision, "Recursive": "False"}, root, beat)
-            if len(rows) >= CUT_OFF:
-                raise Failure(Fault.BAD_LISTING, f"cuts the listing of folder {root!r} off at {CUT_OFF} entries")
-            folders += [path for row in rows if _type(row) == "tree" and (path := text_of(row, "Path", "path"))]
-        count += len(rows)
-        check_count(count, max_files)
-        for row in rows:
-            yield row
+        number += 1
+    return rows
 
 
-async def _pages(lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> AsyncIterator[Row]:
-    page, count = 1, 0
-    while True:
-        query = {"Revision": revision, "Recursive": "True", "PageNumber": str(page), "PageSize": str(PAGE_SIZE)}
-        rows = await _list(lane, repo, query, "", beat)
-        count += len(rows)
-        check_count(count, max_files)
-        for row in rows:
-            yield row
-        if len(rows) < PAGE_SIZE:
-            return
-        page += 1
-
-
-async def _list(lane: Lane, repo: Repo, query: dict[str, str], root: str, beat: Beat) -> list[Row]:
-    what = "tree" if repo.type == "dataset" else "files"
-    rooted = {**query, "Root": root} if root else query
-    data = read_json(await lane.get(f"{_base(lane, repo)}/{what}?{urlencode(rooted)}", beat), _listing_failure)
-    if isinstance(data, dict):
-        if data.get("Success") is False:
-            raise Failure(Fault.NO_REPO, f"says: {_message(data)}")
-        data = data.get("Data", data)
-    if isinstance(data, dict):
-        data = data.get("Files", data.get("files"))
-    return rows_of(data, "the listing")
-
-
-def _file(row: Row) -> FileEntry | None:
-    if _type(row) == "tree":
-        return None
-    path = text_of(row, "Path", "path", "Name")
-    if path is None:
-        raise Failure(Fault.BAD_LISTING, "lists an entry without a path")
+def _file(row: Row) -> FileEntry:
     sha256 = sha256_of(text_of(row, "Sha256", "sha256"))
-    return FileEntry(path, size_of(row, "Size", "size"), sha256, commit=sha1_of(text_of(row, "Revision")))
+    return FileEntry(path_of(row), size_of(row, "Size", "size"), sha256, commit=sha1_of(text_of(row, "Revision")))
 
 
-def _type(row: Row) -> str:
-    return (text_of(row, "Type", "type") or "blob").lower()
+def _tag(row: Row) -> Tag:
+    """Read a tag; the hub says when it was made in seconds or milliseconds, as a number or a text, or not at all."""
+    raw = row.get("CreatedAt")
+    try:
+        created_s = float(raw) if isinstance(raw, str | int | float) else 0.0
+    except ValueError:
+        created_s = 0.0
+    return Tag(text_of(row, "Revision") or "", created_s / 1000 if created_s > MILLISECONDS else created_s)
+
+
+def _no_tags(answer: Answer) -> Failure:
+    """An endpoint that does not list its tags is a hub all the same: nothing is held against it."""
+    return Failure(Fault.NO_REVISION, f"answered {answer.status}: no list of revisions")
 
 
 def _base(lane: Lane, repo: Repo) -> str:
     return f"/api/v1/{repo.type}s/{quote(lane.repo_id(repo))}/repo"
-
-
-def _listing_failure(answer: Answer) -> Failure:
-    """A 404 is the hub's own word only in the hub's own envelope; a bare one says that this is no hub."""
-    envelope = _envelope(answer)
-    if envelope is None or answer.status not in (400, 404):
-        return common_failure(answer)
-    message = _message(envelope)
-    fault = Fault.NO_REVISION if "revision" in message.lower() or "branch" in message.lower() else Fault.NO_REPO
-    return Failure(fault, f"answered {answer.status}: {message}")
-
-
-def _file_failure(answer: Answer) -> Failure:
-    envelope = _envelope(answer)
-    if envelope is None or answer.status not in (400, 404):
-        return common_failure(answer)
-    return Failure(Fault.NO_FILE, f"answered {answer.status}: {_message(envelope)}")
-
-
-def _envelope(answer: Answer) -> Row | None:
-    try:
-        body = read_json(Answer(200, answer.headers, answer.body, answer.url), common_failure)
-    except Failure:
-        return None
-    return body if isinstance(body, dict) and ("Code" in body or "Message" in body or "Success" in body) else None
-
-
-def _message(envelope: Row) -> str:
-    return (text_of(envelope, "Message", "message", "Msg", "msg", "Error", "error", "Detail", "detail") or "no reason")[
-        :300
-    ]

@@ -19,11 +19,22 @@ class Hub(Protocol):
 
     default_revision: str
 
+    @property
+    def told(self) -> int:
+        """How many pages of listings have come in this call."""
+
     def credentials(self, token: str) -> dict[str, str]:
         """Return the headers that carry a token."""
 
     async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
         """Ask what a repository holds.
+
+        Raises:
+            Failure: The endpoint did not say.
+        """
+
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Ask which commit a revision names, and no more; None where the hub names none.
 
         Raises:
             Failure: The endpoint did not say.

@@ -36,6 +36,7 @@ class WheelIndex:
     """Asks the user's package installer, once per call."""
 
     default_revision = "pinned"
+    told = 0
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -48,6 +49,10 @@ class WheelIndex:
     async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
         """Say nothing: a wheel only carries what is known by its digest."""
         raise Failure(Fault.NO_REPO, "a package index cannot say what a repository holds")
+
+    async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
+        """Return None: a wheel knows of no commits."""
+        return None
 
     async def open(self, lane: Lane, repo: Repo, revision: str, entry: FileEntry, span: Span, beat: Beat) -> Member:
         """Open a member of the wheel, from the start of `span` to its end: what is on disk already costs nothing.

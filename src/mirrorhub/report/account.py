@@ -96,7 +96,9 @@ class Account:
             settings=tuple(SettingRow(*row) for row in self._settings.rows() if row[2] != "default"),
             versions=_versions(self._settings.carrier),
         )
-        return discretion_for(self._settings, self._chain.endpoints, request.token).cleaned(report)
+        return discretion_for(
+            self._settings, self._chain.endpoints, request.token, (value for _, value in request.headers)
+        ).cleaned(report)
 
     def _parts(self) -> tuple[Part, ...]:
         lanes = {report.endpoint: (report.lanes, report.reason) for report in self._lanes.reports()}

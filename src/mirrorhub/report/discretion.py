@@ -110,13 +110,16 @@ class Discretion:
         return _PATH.sub(lambda match: part.sub("~", match[0]), text)
 
 
-def discretion_for(settings: Settings, endpoints: Iterable[Endpoint], token: str | bool | None) -> Discretion:
+def discretion_for(
+    settings: Settings, endpoints: Iterable[Endpoint], token: str | bool | None, headers: Iterable[str] = ()
+) -> Discretion:
     """Return what keeps a call's secrets.
 
     Args:
         settings: The call's settings, with the tokens of the environment.
         endpoints: The call's chain, with logins in addresses.
         token: The one that was given with the call.
+        headers: What else was given to be sent.
     """
     tokens = [settings.modelscope_token, settings.huggingface_token, token]
     addresses = [endpoint.url for endpoint in endpoints]
@@ -126,7 +129,7 @@ def discretion_for(settings: Settings, endpoints: Iterable[Endpoint], token: str
     logins = [login for address in addresses for login in _LOGIN.findall(address)]
     passwords = [part for login in logins for part in (login, login.partition(":")[2])]
     given = [one for one in tokens if isinstance(one, str)]
-    return Discretion([*given, *passwords], str(Path.home()), _user(), socket.gethostname())
+    return Discretion([*given, *passwords, *headers], str(Path.home()), _user(), socket.gethostname())
 
 
 _PROXIES = [name for kind in ("http", "https", "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper())]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json import dumps, loads
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from mirrorhub.config import Settings
-from mirrorhub.errors import ConfigError, MirrorHubError
+from mirrorhub.errors import ConfigError, MirrorHubError, RepoNotFoundError
 from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint, HubName, Repo, RepoType, SnapshotRequest, Wanted
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mirrorhub.http.client import Answer, Client
 
 LAPS = 1
-"""An SDK asks again by itself: the chain is not walked as long as for files."""
+"""How often the chain is walked: an SDK asks again by itself."""
 _TYPES: dict[str, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 _PATHS: dict[HubName, re.Pattern[str]] = {
     "huggingface": re.compile(r"/api/(?P<type>models|datasets|spaces)/(?P<id>[^/?]+/[^/?]+)(?P<rest>[/?].*)?"),
@@ -83,6 +83,7 @@ def ask(question: Question) -> Reply | None:
     from mirrorhub import loop
 
     settings = Settings.load()
+    settings = replace(settings, patience=replace(settings.patience, laps=LAPS))
     if settings.offline_for(question.repo.hub):
         return None
 
@@ -117,8 +118,8 @@ class _Walk:
             except Hopeless:
                 if self._said:
                     return self._said[max(self._said, key=lambda endpoint: endpoint.official)]
-                if self._question.is_existence and await _exists(call):
-                    return _existence(self._question.repo)
+                if self._question.is_existence and (found := await _existence(call)):
+                    return found
                 raise
 
     async def _walk(self, call: Asking) -> Reply:
@@ -129,7 +130,7 @@ class _Walk:
         async def ask(endpoint: Endpoint, beat: Beat) -> Reply:
             return self._read(endpoint, await call.lanes.lane(endpoint).get(self._question.path, beat))
 
-        return await walk(call.chain, "question", ask, _as_it_is, endpoints=endpoints, laps=LAPS, told=False)
+        return await walk(call.chain, "question", ask, _as_it_is, endpoints=endpoints, told=False)
 
     def _read(self, endpoint: Endpoint, answer: Answer) -> Reply:
         """Take an answer, or name the failure.
@@ -148,23 +149,29 @@ class _Walk:
         raise common_failure(answer) if answer.status != 200 else Failure(Fault.NOT_A_HUB, "answered no JSON")
 
 
-async def _exists(call: Asking) -> bool:
-    """Whether the chain holds the repository: a mirror may give files and listings and know nothing else."""
+async def _existence(call: Asking) -> Reply | None:
+    """Say whether a repository is there, where nobody can tell more: a mirror may know listings and files only."""
     from mirrorhub.resolver import resolve
 
     try:
         await resolve(call.request, call.settings, call.chain, call.lanes)
+    except RepoNotFoundError:
+        return _made(404, call.request.repo)
     except MirrorHubError:
-        return False
-    return True
+        return None
+    return _made(200, call.request.repo)
 
 
-def _existence(repo: Repo) -> Reply:
-    """Say that a repository is there, in the shape that its SDK reads, and nothing that is not known."""
-    owner, _, name = repo.id.partition("/")
-    said = {"id": repo.id} if repo.hub == "huggingface" else {"id": repo.id, "Path": owner, "Name": name}
-    body = said if repo.hub == "huggingface" else {"success": True, "Success": True, "Code": 200, "data": said}
-    return Reply(200, {"content-type": "application/json"}, dumps(body).encode())
+def _made(status: int, repo: Repo) -> Reply:
+    """Write an answer in the shape that the SDK reads; it says nothing that is not known."""
+    said: dict[str, object] = {"id": repo.id}
+    headers = {"content-type": "application/json"}
+    if repo.hub == "modelscope":
+        owner, _, name = repo.id.partition("/")
+        said = {"success": status == 200, "Code": status, "data": {"id": repo.id, "Path": owner, "Name": name}}
+    elif status == 404:
+        headers |= {"x-error-code": "RepoNotFound", "x-error-message": "Repository not found"}
+    return Reply(status, headers, dumps(said).encode())
 
 
 def _is_json(answer: Answer) -> bool:

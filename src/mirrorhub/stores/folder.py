@@ -50,6 +50,10 @@ class FolderStore:
         """None: what is wrong here may be the user's own, and stays until the right one is there."""
         yield from ()
 
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Plain files have no other name."""
+        return None
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Plain files have no other name."""
         return None

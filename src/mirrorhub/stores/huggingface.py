@@ -96,10 +96,14 @@ class HuggingFaceStore:
             if note is not None and entry.path in note.stamps:
                 yield entry, folder / entry.path
 
-    def spare(self, entry: FileEntry, ready: Path) -> Path | None:
+    def elsewhere(self, entry: FileEntry) -> Path | None:
         """Return the blob, which may have come with another revision."""
         blob = self.home / "blobs" / entry.digest.value if entry.digest else None
         return blob if blob and file_matches(blob, entry) else None
+
+    def spare(self, entry: FileEntry, ready: Path) -> Path | None:
+        """Return the blob, to be linked to."""
+        return self.elsewhere(entry)
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: a commit by its directory, a name by `refs`."""

@@ -62,17 +62,21 @@ class ModelScopeStore:
         noted = {entry.path: entry.digest for entry in note.manifest.files if entry.path in note.stamps} if note else {}
         yield from ((entry, folder / entry.path) for entry in missing if noted.get(entry.path, ()) == entry.digest)
 
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Return the file in another revision, or in an older version's directory, if it is the same there."""
+        places = (folder / entry.path for folder in self.directories()) if entry.digest else ()
+        return next((place for place in places if place.is_file() and file_matches(place, entry)), None)
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
-        """Copy the file out of another revision, or out of an older version's directory, if it is the same there."""
-        for folder in self.directories() if entry.digest else ():
-            source = folder / entry.path
-            if source.is_file() and file_matches(source, entry):
-                # Where locks do nothing another process may be about to publish what lies there.
-                temporary = ready.with_name(f"{ready.name}.{secrets.token_hex(8)}")
-                copy_whole(source, temporary)
-                temporary.replace(ready)
-                return ready
-        return None
+        """Copy the file from where else it lies."""
+        source = self.elsewhere(entry)
+        if source is None:
+            return None
+        # Where locks do nothing another process may be about to publish what lies there.
+        temporary = ready.with_name(f"{ready.name}.{secrets.token_hex(8)}")
+        copy_whole(source, temporary)
+        temporary.replace(ready)
+        return ready
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: the SDK's order is master, main, then the only one there is."""

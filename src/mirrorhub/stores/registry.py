@@ -51,6 +51,9 @@ class Store(Protocol):
     def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
         """Yield where bytes may stand that were published as an entry and are that no longer."""
 
+    def elsewhere(self, entry: FileEntry) -> Path | None:
+        """Return where content that is missing lies under another name, and is right there; nothing is written."""
+
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Return where content that lies under another name waits to be published; copied to `ready` if need be.
 

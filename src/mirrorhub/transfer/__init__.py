@@ -24,6 +24,7 @@ from mirrorhub.progress import FileProgress, Progress
 from mirrorhub.spans import PIECE, Span
 from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.stores.disk import disk_errors
+from mirrorhub.together import first_error
 from mirrorhub.transfer.budget import Budget
 from mirrorhub.transfer.intake import Intake
 from mirrorhub.transfer.lanes import Lanes
@@ -90,7 +91,7 @@ class Transfer:
                     group.create_task(one(entry))
             whole = True
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise first_error(errors) from None
         finally:
             watching.cancel()
             self._writer.shutdown(wait=True)
@@ -147,7 +148,7 @@ class Transfer:
             async with asyncio.TaskGroup() as group:
                 await self._begin_pieces(entry, intake, wrong, group)
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise first_error(errors) from None
 
     async def _begin_pieces(
         self, entry: FileEntry, intake: Intake, wrong: Sequence[tuple[Endpoint, Failure]], group: asyncio.TaskGroup
@@ -238,11 +239,3 @@ def _is_large(entry: FileEntry) -> bool:
 def _weight(size: int | None) -> int:
     """How much room a whole body needs: what may be read ahead of it, which is no more for one that is larger."""
     return PIECE if size is None else min(max(size, MIN_WEIGHT), PIECE)
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Of what several files failed with, take the first: the others were called off because of it."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -1,0 +1,81 @@
+"""modelscope's arguments as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mirrorhub.api import Options
+from mirrorhub.config import Settings
+from mirrorhub.faces.fitting import own_chain, settings_for
+from mirrorhub.faces.ms_errors import invalid
+from mirrorhub.faces.signatures import Given
+from mirrorhub.models import RepoType
+
+_WORKERS = 4
+_NAMES = ("repo_id", "model_id", "dataset_id")
+_SITES = ("https://modelscope.cn", "https://www.modelscope.cn")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of one of the SDK's functions.
+
+    Attributes:
+        given: What it was called with.
+        kind: The repository's type.
+        repo_id: The repository.
+        local_dir: Where plain files go: as given, or where an older version has put them.
+    """
+
+    given: Given
+    kind: RepoType
+    repo_id: str
+    local_dir: Any
+
+
+def options_of(call: Call) -> Options:
+    """Return the options of the call."""
+    given = call.given
+    chain = own_chain(given["endpoint"], Settings.load().modelscope_endpoint, *_SITES)
+    options = {
+        "hub": "modelscope",
+        "repo_type": call.kind,
+        "settings": settings_for("modelscope", chain, given["cache_dir"] or None, is_there=False),
+        "local_dir": call.local_dir,
+        "local_files_only": is_offline(given),
+        "token": given["token"] or None,
+        "user_agent": given["user_agent"],
+        "max_workers": _WORKERS if given["max_workers"] is None else given["max_workers"],
+        "progress_callbacks": given["progress_callbacks"],
+        "allow_patterns": _patterns(given["allow_patterns"]) or _patterns(given["allow_file_pattern"]),
+        "ignore_patterns": _patterns(given["ignore_patterns"]) or _patterns(given["ignore_file_pattern"]),
+    }
+    return cast("Options", options)
+
+
+def is_offline(given: Given) -> bool:
+    """Whether nobody may be asked."""
+    return bool(given["local_files_only"]) or Settings.load().offline_for("modelscope")
+
+
+def repo_id_of(given: Given) -> str:
+    """Return the repository's id.
+
+    Raises:
+        InvalidParameter: There is none.
+    """
+    # Of two ids a dataset's own counts there, and `repo_id` elsewhere.
+    names = _NAMES if given["dataset_id"] is None else reversed(_NAMES)
+    found = next((given[name] for name in names if given[name]), None)
+    if found is None:
+        raise invalid("Neither model_id nor repo_id says which repository: owner/name")
+    return str(found)
+
+
+def _patterns(given: object) -> list[str] | None:
+    """Return patterns as the SDK reads them: what is no text is no pattern, and none is no wish."""
+    listed = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else []
+    found = [one for one in listed if isinstance(one, str) and one.replace(",", " ").strip()]
+    return found or None
