@@ -11,7 +11,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType
 
@@ -25,11 +25,10 @@ from modelscope.hub.snapshot_download import dataset_snapshot_download
 from modelscope.hub.snapshot_download import snapshot_download as ms_snapshot_download
 from modelscope_hub import HubApi
 from modelscope_hub import compat as ms_hub
-from modelscope_hub.errors import FileDownloadError, NotExistError, NotSupportedError
+from modelscope_hub.errors import NotExistError, NotSupportedError
 
 import mirrorhub
 from mirrorhub.errors import MirrorHubError
-from mirrorhub.routing.detour import innermost
 from mirrorhub.routing.routes import ROUTES
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import HangOnAccept, Html
@@ -65,8 +64,23 @@ def led_functions() -> dict[str, FunctionType]:
 
 def state(function: FunctionType) -> tuple[object, ...]:
     """All that could be changed about a function."""
-    inner = function if "hf" not in function.__module__ else innermost(function)
-    return (id(function), id(inner), inner.__code__, inner.__defaults__, inner.__kwdefaults__, dict(vars(inner)))
+    return (id(function), function.__code__, function.__defaults__, function.__kwdefaults__, dict(vars(function)))
+
+
+def states() -> dict[str, tuple[object, ...]]:
+    """The state of every function that is led elsewhere, and of what its decorators hide."""
+    return {
+        f"{name} {depth}": state(function)
+        for name, outer in led_functions().items()
+        for depth, function in enumerate(layers(outer))
+    }
+
+
+def layers(function: object) -> Iterator[FunctionType]:
+    """Yield a function and everything that it wraps."""
+    while isinstance(function, FunctionType):
+        yield function
+        function = getattr(function, "__wrapped__", None)
 
 
 CALLS: dict[str, Callable[[], object]] = {
@@ -97,7 +111,7 @@ def test_every_way_to_download(hub: FakeHub, call: Callable[[], object]) -> None
 
 
 def test_modelscopes_default_revisions(hub: FakeHub) -> None:
-    """One SDK, two revisions: modelscope's own function for one file begins at the newest tag, those of modelscope_hub at the branch."""
+    """The function for one file begins at the newest tag in modelscope, and at the branch in modelscope_hub."""
     with mirrorhub.install():
         assert "v1.0.0" in model_file_download("org/name", "sub/x.txt")
         assert "master" in ms_hub.model_file_download("org/name", "late.txt")
@@ -105,22 +119,18 @@ def test_modelscopes_default_revisions(hub: FakeHub) -> None:
 
 
 def test_nothing_is_left() -> None:
-    """After the block every function is what it was; while it lasts, each looks as it did."""
-    functions = led_functions()
+    """After the block every function is what it was; while it lasts, each is itself and looks as it did."""
+    functions, before, finders = led_functions(), states(), list(sys.meta_path)
     assert len(functions) >= 10
-    before = {name: state(function) for name, function in functions.items()}
-    signatures = {name: inspect.signature(function) for name, function in functions.items()}
-    path = list(sys.meta_path)
+    looks = {name: (function, inspect.signature(function)) for name, function in functions.items()}
     with mirrorhub.install():
-        for name, function in functions.items():
-            assert state(function)[:2] == before[name][:2]
-            assert state(function)[2] is not before[name][2]
-            assert inspect.signature(function) == signatures[name]
-            assert function.__name__ == name.rpartition(".")[2]
+        assert {name: (function, inspect.signature(function)) for name, function in led_functions().items()} == looks
+        assert [name for name, function in functions.items() if function.__name__ != name.rpartition(".")[2]] == []
         assert pickle.loads(pickle.dumps(hf_hub_download)) is hf_hub_download
         assert "def snapshot_download" in inspect.getsource(ms_snapshot_download)
-    assert {name: state(function) for name, function in functions.items()} == before
-    assert sys.meta_path == path
+        assert led()
+    assert states() == before
+    assert sys.meta_path == finders
 
 
 def led() -> bool:
@@ -146,7 +156,7 @@ def test_blocks_in_blocks() -> None:
 
 def test_blocks_in_threads() -> None:
     """Blocks of many threads overlap as they like: inside each it holds, and after the last nothing is left."""
-    before = {name: state(function) for name, function in led_functions().items()}
+    before = states()
     wrong: list[int] = []
 
     def work(number: int) -> None:
@@ -160,7 +170,7 @@ def test_blocks_in_threads() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert {name: state(function) for name, function in led_functions().items()} == before
+    assert states() == before
 
 
 def test_errors_are_the_sdks(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,15 +187,17 @@ def test_errors_are_the_sdks(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(none.value, MirrorHubError)
 
 
-def test_what_the_chain_does_not_do(hub: FakeHub) -> None:
+def test_what_the_chain_does_not_do(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind of repository that is not ours, a listing that the caller brings: the SDK does it itself."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(hub.ca_file))
     with mirrorhub.install():
         with pytest.raises(ValueError, match="repo type"):
             snapshot_download("org/name", repo_type="nope")
         with pytest.raises(NotSupportedError):
             HubApi().download_repo("org/name", "studio")
-        with pytest.raises(FileDownloadError):
-            HubApi(endpoint=hub.url).download_repo("org/name", "model", file_list=[{"Path": "none.txt"}])
+        HubApi(endpoint=hub.url).download_repo("org/name", "model", file_list=[{"Path": "config.json"}])
+    assert not hub.log.requests(kind="listing")
+    assert set(hub.log.bytes_sent_by_file()) == {"config.json"}
 
 
 def test_questions_beside_files(hub: FakeHub) -> None:

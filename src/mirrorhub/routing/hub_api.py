@@ -20,9 +20,10 @@ def download_repo(original: Call, api: Any, repo_id: str, repo_type: Any, **opti
     from mirrorhub.modelscope import snapshot_download
 
     kind = str(api._normalize_repo_type(repo_type))
-    if kind not in _TYPES or options.pop("file_list", None) is not None:
+    if kind not in _TYPES or options.get("file_list") is not None:
         found: Path = original(api, repo_id, repo_type, **options)
         return found
+    options.pop("file_list", None)
     return Path(_raising_its_own(lambda: snapshot_download(repo_id, repo_type=kind, **_own(api), **options)))
 
 
