@@ -124,11 +124,16 @@ class _Walk:
 
     async def _walk(self, call: Asking) -> Reply:
         from mirrorhub.chain.walk import walk
+        from mirrorhub.resolver import hurried_s
 
         endpoints = [one for one in call.chain.endpoints if one.hub == self._question.repo.hub and not one.repo]
 
         async def ask(endpoint: Endpoint, beat: Beat) -> Reply:
-            return self._read(endpoint, await call.lanes.lane(endpoint).get(self._question.path, beat))
+            lane = call.lanes.lane(endpoint)
+            # A mirror's no is kept until the others have been asked: who does not connect soon has nothing to say.
+            connect_s = hurried_s(call.chain, endpoint)
+            lane.contact.timeouts = replace(lane.contact.timeouts, connect_s=connect_s)
+            return self._read(endpoint, await lane.get(self._question.path, beat))
 
         return await walk(call.chain, "question", ask, _as_it_is, endpoints=endpoints, told=False)
 
