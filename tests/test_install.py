@@ -17,7 +17,14 @@ from types import FunctionType
 
 import pytest
 import requests
-from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub import (
+    HfApi,
+    file_exists,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    snapshot_download,
+)
 from huggingface_hub.errors import EntryNotFoundError
 from modelscope.hub.api import HubApi as LegacyHubApi
 from modelscope.hub.file_download import model_file_download
@@ -29,8 +36,11 @@ from modelscope_hub.errors import NotExistError, NotSupportedError
 
 import mirrorhub
 from mirrorhub.errors import MirrorHubError
+from mirrorhub.models import Repo
+from mirrorhub.routing.question import question_of
 from mirrorhub.routing.routes import ROUTES
-from tests.fakehub import FakeHub, Repo
+from tests.fakehub import FakeHub
+from tests.fakehub import Repo as FakeRepo
 from tests.fakehub.faults import HangOnAccept, Html
 from tests.fakehub.rules import Rule
 
@@ -41,8 +51,8 @@ DEAD = "https://localhost:9"
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     """A hub that is second in the chain, behind one that is dead; the SDKs' own addresses are the dead one."""
-    repos = [Repo(name, "org/name", FILES) for name in ("modelscope", "huggingface")]
-    repos += [Repo("modelscope", "org/data", FILES, repo_type="dataset")]
+    repos = [FakeRepo(name, "org/name", FILES) for name in ("modelscope", "huggingface")]
+    repos += [FakeRepo("modelscope", "org/data", FILES, repo_type="dataset")]
     repos[0].commit({"late.txt": b"late"}, delete=["sub/x.txt"])
     repos[0].tag("v1.0.0", repos[0].commits[0].id)
     with FakeHub(repos, page_size=2) as there:
@@ -213,6 +223,45 @@ def test_questions_beside_files(hub: FakeHub) -> None:
     assert listed >= set(hub.site.repos[1].files)
     # The tokens were for the SDKs' own addresses.
     assert {request.headers.get("authorization") for request in hub.log.requests()} == {None}
+
+
+def test_the_head_of_a_file(hub: FakeHub) -> None:
+    """Whether a file is there, how large it is and what a download would bring is answered from the listing."""
+    with mirrorhub.install():
+        assert file_exists("org/name", "sub/x.txt")
+        assert not file_exists("org/name", "none.txt")
+        assert not file_exists("org/none", "x.txt")
+        assert get_hf_file_metadata(hf_hub_url("org/name", "sub/x.txt")).size == 3000
+        (found,) = snapshot_download("org/name", allow_patterns="*.txt", dry_run=True)
+    assert (found.filename, found.file_size, found.will_download) == ("sub/x.txt", 3000, True)
+    assert not hub.log.bytes_sent_by_file()
+
+
+QUESTIONS = {
+    "GET huggingface /api/models/org/name": Repo("huggingface", "org/name"),
+    "GET huggingface /api/models/gpt2": Repo("huggingface", "gpt2"),
+    "GET huggingface /api/models/gpt2/tree/main?recursive=true": Repo("huggingface", "gpt2"),
+    "GET huggingface /api/datasets/org/data/revision/refs%2Fpr%2F1": Repo("huggingface", "org/data", "dataset"),
+    "HEAD huggingface /org/name/resolve/main/sub/x.txt": Repo("huggingface", "org/name"),
+    "HEAD huggingface /gpt2/resolve/main/x.txt": Repo("huggingface", "gpt2"),
+    "HEAD huggingface /spaces/org/app/resolve/main/x.txt": Repo("huggingface", "org/app", "space"),
+    "GET modelscope /openapi/v1/models/org/name": Repo("modelscope", "org/name"),
+    "GET modelscope /api/v1/datasets/org/data/revisions": Repo("modelscope", "org/data", "dataset"),
+    "GET huggingface /org/name/resolve/main/sub/x.txt": None,
+    "GET huggingface /api/models?search=bert": None,
+    "GET huggingface /api/whoami-v2": None,
+    "POST huggingface /api/models/org/name/commit/main": None,
+    "GET modelscope /api/v1/models/org/name/repo?Revision=master&FilePath=x.txt": None,
+    "GET modelscope /api/v1/login": None,
+}
+
+
+@pytest.mark.parametrize(("line", "repo"), QUESTIONS.items(), ids=list(QUESTIONS))
+def test_what_is_a_question(line: str, repo: Repo | None) -> None:
+    """What reads about one repository is a question; files, searches, accounts and all that writes is none."""
+    method, hub_name, path = line.split()
+    question = question_of(hub_name, method, "https://hub.test", path, False)  # type: ignore[arg-type]
+    assert (question.repo if question else None) == repo
 
 
 def test_a_mirror_that_knows_only_files(hub: FakeHub) -> None:

@@ -9,10 +9,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from mirrorhub.config import Settings
 from mirrorhub.endpoints import OFFICIAL
+from mirrorhub.errors import ConfigError, MirrorHubError
 from mirrorhub.faults import Hopeless
 from mirrorhub.models import HubName
-from mirrorhub.routing.question import Question, Reply, ask, question_of
+from mirrorhub.routing.question import Question, question_of
+from mirrorhub.routing.reply import Reply
 
 _SIGNATURES: dict[HubName, tuple[str, ...]] = {
     "huggingface": ("hf_hub/",),
@@ -58,35 +61,50 @@ def through_requests(original: Callable[..., Any], session: Any, request: Any, *
 
 def _answered(request: Any, response: Callable[[Reply], Any], error: Callable[[str], Exception]) -> Any:
     """Answer a request along the chain; None where it is not one that we answer."""
-    if (question := _question(request)) is None:
+    if (hub := _signed_by(request)) is None:
         return None
     try:
-        reply = ask(question)
+        settings = Settings.load()
+    except ConfigError:
+        return None  # said where something is downloaded
+    question = None if settings.offline_for(hub) else _question(hub, request, settings)
+    if question is None:
+        return None
+    from mirrorhub.routing.inquiry import ask
+
+    try:
+        reply = ask(question, settings)
     except Hopeless as hopeless:
         told = "; ".join(dict.fromkeys(f"{endpoint}: {failure}" for endpoint, failure in hopeless.failures))
         raise error(f"{question.repo}: nobody could be asked: {told}") from None
+    except MirrorHubError as ours:
+        raise error(str(ours)) from ours
     return None if reply is None else response(reply)
 
 
-def _question(request: Any) -> Question | None:
+def _signed_by(request: Any) -> HubName | None:
+    """Return whose SDK it is that asks."""
+    if request.method not in ("GET", "HEAD"):
+        return None
     signature = str(request.headers.get("user-agent", ""))
-    for hub, marks in _SIGNATURES.items() if request.method == "GET" else ():
-        if any(mark in signature for mark in marks):
-            url = str(request.url)
-            home = next((home for home in homes(hub) if url.startswith(home + "/")), None)
-            return None if home is None else question_of(hub, home, url.removeprefix(home), _token(request.headers))
-    return None
+    return next((hub for hub, marks in _SIGNATURES.items() if any(mark in signature for mark in marks)), None)
 
 
-def homes(hub: HubName) -> tuple[str, ...]:
-    """Return the addresses that an SDK asks of its own accord, as the environment and its release have it."""
-    if hub == "huggingface":
-        from huggingface_hub import constants
+def _question(hub: HubName, request: Any, settings: Settings) -> Question | None:
+    """Read a request, if it goes to an address that the SDK asks of its own accord."""
+    url = str(request.url)
+    home = next((home for home in _homes(hub, settings) if home and url.startswith(f"{home}/")), None)
+    if home is None:
+        return None
+    return question_of(hub, request.method, home, url.removeprefix(home), _token(request.headers))
 
-        return (constants.ENDPOINT.rstrip("/"),)
-    from modelscope_hub.config import HubConfig
 
-    return (str(HubConfig().endpoint), *sorted(OFFICIAL["modelscope"]))
+def _homes(hub: HubName, settings: Settings) -> tuple[str | None, ...]:
+    if hub == "modelscope":
+        return (settings.modelscope_endpoint, *sorted(OFFICIAL[hub]))
+    from huggingface_hub import constants
+
+    return (constants.ENDPOINT.rstrip("/"), settings.huggingface_endpoint, *OFFICIAL[hub])
 
 
 def _token(headers: Any) -> str | bool:
