@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from mirrorhub import errors, fetch
+from mirrorhub import Endpoint, errors, fetch
 from mirrorhub.hubs.folders import AT_ONCE
 from mirrorhub.models import RepoType, Snapshot
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.dialects import Form, NoErrorCode, OnePage, Relink, RootIgnored
-from tests.fakehub.faults import NoContentLength, NoDigests, NoSizes, Range200, Redirect, Status
+from tests.fakehub.faults import NoContentLength, NoDigests, NoSizes, Range200, Redirect, Status, WrongSizes
 from tests.fakehub.messages import Request
 from tests.fakehub.repo import HubName, sample_bytes
 from tests.fakehub.rules import Fault, Rule
@@ -256,9 +256,11 @@ def test_who_may_not_read(
 def test_who_may_read(hub_name: HubName, options: dict[str, bool]) -> None:
     """A token opens what is private or gated; a mirror that knows no token is left for the next endpoint."""
     private = repo(hub_name, **options)
-    with FakeHub([private], token="none of ours") as mirror, FakeHub([private], token="secret") as hub:
-        assert content(fetch("org/name", hub=hub_name, settings=quick(hub.url), token="secret")) == FILES
-        assert mirror.log.tokens_seen() == set()
+    with FakeHub([private], token="another") as mirror, FakeHub([private], token="secret") as hub:
+        known = Endpoint(hub.url, hub_name, auth=True, named=True)
+        assert content(fetch("org/name", hub=hub_name, settings=quick(mirror.url, known), token="secret")) == FILES
+        assert mirror.log.requests()
+        assert (mirror.log.tokens_seen(), "Bearer secret" in hub.log.tokens_seen()) == (set(), True)
 
 
 WORDS = {"Repository not found": errors.RepoNotFoundError, "Invalid rev id: v9": errors.RevisionNotFoundError}
@@ -471,6 +473,28 @@ def test_one_that_asks_for_time(hub_name: HubName, fault: Status) -> None:
     with FakeHub([repo(hub_name)], [fault], name="a") as busy, FakeHub([repo(hub_name)], name="b") as good:
         assert content(fetch("org/name", hub=hub_name, settings=quick(busy.url, good.url))) == FILES
         assert len(busy.log.requests(kind="listing")) + len(busy.log.requests(kind="revision")) == 1
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+@pytest.mark.parametrize("hub_name", HUBS)
+def test_a_listing_with_wrong_sizes(hub_name: HubName, by: int, tmp_path: Path) -> None:
+    """A size is a promise like a digest: where the bytes are not so many, nothing is published."""
+    files = {"a.bin": b"a" * 5000}
+    with (
+        FakeHub([repo(hub_name, files)], [WrongSizes(by)]) as hub,
+        pytest.raises(errors.TransferError, match=r"a\.bin"),
+    ):
+        fetch("org/name", hub=hub_name, settings=quick(hub.url))
+    assert not list(tmp_path.glob("*/**/snapshots/*/*"))
+
+
+@pytest.mark.parametrize("hub_name", HUBS)
+def test_one_that_asks_for_time_for_bytes(hub_name: HubName) -> None:
+    """Who lists and then asks for time is left in peace, for all files; the bytes come from others."""
+    busy_body = Rule(Status(429, headers={"ratelimit": '"resolvers";r=0;t=55'}), "body")
+    with FakeHub([repo(hub_name)], [busy_body], name="a") as busy, FakeHub([repo(hub_name)], name="b") as good:
+        assert content(fetch("org/name", hub=hub_name, settings=quick(busy.url, good.url))) == FILES
+        assert set(good.log.bytes_sent_by_file()) == set(FILES)
 
 
 KINDS: tuple[RepoType, ...] = ("model", "dataset", "space", "kernel")

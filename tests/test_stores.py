@@ -41,12 +41,12 @@ def manifest(*files: FileEntry, revision: str = "master") -> Manifest:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file of a snapshot, our own folder left out."""
+    """Every file of a snapshot, our own folder and the SDK's books left out."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in files
-        if OWN_FOLDER not in path.relative_to(folder).parts
+        if not {OWN_FOLDER, ".cache"}.intersection(path.relative_to(folder).parts)
     }
 
 

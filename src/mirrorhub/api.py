@@ -28,7 +28,7 @@ from mirrorhub.models import (
 )
 from mirrorhub.paths import revision_problem
 from mirrorhub.recall import pinned_for, recall, recall_offline
-from mirrorhub.stores.registry import store_for
+from mirrorhub.stores.registry import stores_for
 
 if TYPE_CHECKING:
     from mirrorhub.bench.comparison import Comparison
@@ -512,10 +512,11 @@ def why(
     if repo_id is None:
         return latest((options.get("settings") or Settings.load()).state_dir)
     call = _call(repo_id, revision, cache_dir, options)
-    home = store_for(call.request.repo, call.settings, call.request.local_dir).home
+    homes = [store.home for store in stores_for(call.request, call.settings)]
     is_placed = cache_dir is not None or call.request.local_dir is not None
-    place = discretion_for(call.settings, (), None).clean(str(home)) if is_placed else None
-    return known_of(home, call.settings.state_dir, call.is_told_of, place)
+    place = discretion_for(call.settings, (), None).clean(str(homes[0])) if is_placed else None
+    told = (known_of(home, call.settings.state_dir, call.is_told_of, place) for home in homes)
+    return next((reports for reports in told if reports), ())
 
 
 def outlook(

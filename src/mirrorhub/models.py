@@ -46,13 +46,18 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file of a repository. `size` is in bytes; a hub may leave out size or digest."""
+    """A file of a repository. `size` is in bytes; a hub may leave out size or digest.
+
+    `pointer` is git's sha1 of what stands for an LFS file in git: no digest of the content, but a name that
+    huggingface_hub keeps.
+    """
 
     path: str
     size: int | None = None
     sha256: str | None = None
     git_sha1: str | None = None
     commit: str | None = None
+    pointer: str | None = field(default=None, compare=False)
 
     @property
     def digest(self) -> Digest | None:

@@ -19,12 +19,19 @@ class Plan:
         fetch: Those that must be fetched; of several files with one digest, the first.
         held: Path -> stamp of those that are there, taken before they were looked at.
         spare: Path -> where the content lies under another name, checked.
+        told: Those of the held ones that were not hashed: an SDK had noted that they are right.
     """
 
     wanted: tuple[FileEntry, ...]
     fetch: tuple[FileEntry, ...]
     held: Mapping[str, tuple[int, int]]
     spare: Mapping[str, Path]
+    told: frozenset[str] = frozenset()
+
+    @property
+    def verified(self) -> bool:
+        """Whether each wanted file is one that was compared with a digest, or will be."""
+        return all(entry.digest is not None and entry.path not in self.told for entry in self.wanted)
 
     @property
     def size(self) -> int:
@@ -33,7 +40,10 @@ class Plan:
 
 
 def make_plan(
-    wanted: Iterable[FileEntry], held: Mapping[str, tuple[int, int]], spare: Mapping[str, Path] | None = None
+    wanted: Iterable[FileEntry],
+    held: Mapping[str, tuple[int, int]],
+    spare: Mapping[str, Path] | None = None,
+    told: Iterable[str] = (),
 ) -> Plan:
     """Plan a call: everything wanted that is not held under this or another name, each content once."""
     spare = spare or {}
@@ -42,7 +52,7 @@ def make_plan(
     for entry in chosen:
         if entry.path not in held and entry.path not in spare:
             fetch.setdefault(entry.digest or entry.path, entry)
-    return Plan(chosen, tuple(fetch.values()), held, spare)
+    return Plan(chosen, tuple(fetch.values()), held, spare, frozenset(told))
 
 
 def wanted_files(manifest: Manifest, wanted: Wanted) -> tuple[FileEntry, ...]:

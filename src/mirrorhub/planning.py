@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from mirrorhub.errors import StoreError
+from mirrorhub.errors import ResolutionError, StoreError
 from mirrorhub.models import FileEntry, Manifest, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
@@ -34,7 +34,8 @@ async def complete(request: SnapshotRequest, store: Store, manifest: Manifest) -
     if request.force_download:
         return None
     note = store.note(manifest)
-    if note is not None and note.manifest.files == manifest.files and store.names(manifest):
+    # What was compared in this call is no note yet.
+    if note is not None and note.mark and note.manifest.files == manifest.files and store.names(manifest):
         return await _whole(request, store, manifest, note, store.notes.held)
     try:
         check_writable(store.home / OWN_FOLDER)
@@ -48,9 +49,9 @@ async def complete(request: SnapshotRequest, store: Store, manifest: Manifest) -
 async def _whole(
     request: SnapshotRequest, store: Store, manifest: Manifest, note: Note | None, look: Callable[..., dict[str, Stamp]]
 ) -> Plan | None:
-    chosen = chosen_files(manifest, request)
+    chosen = _chosen(request, store, manifest)
     held = await asyncio.to_thread(look, store.place(manifest), chosen, note, verify=request.verify)
-    plan = make_plan(chosen, held)
+    plan = make_plan(chosen, held, told=_still_told(request, note, held))
     return None if plan.fetch else plan
 
 
@@ -61,20 +62,51 @@ async def plan_for(request: SnapshotRequest, store: Store, manifest: Manifest, p
         ResolutionError: A file was asked for by name and the repository does not have it.
         StoreError: The disk refuses.
     """
-    chosen = chosen_files(manifest, request)
+    chosen = _chosen(request, store, manifest)
     with disk_errors(store.home):
-        await asyncio.to_thread(finish_interrupted, store.home, users=request.local_dir is not None)
+        await asyncio.to_thread(finish_interrupted, store.home, users=store.plain)
         await asyncio.to_thread(tidy, store.home, keep=map(pool.ready_path, chosen), blobs=store.keeps_blobs)
         await asyncio.to_thread(pool.prepare)
     if request.force_download:
         return make_plan(chosen, {})
     folder, note = store.place(manifest), store.note(manifest)
     with disk_errors(store.home):
-        held = await asyncio.to_thread(held_files, folder, chosen, note, verify=request.verify)
+        told = {} if request.verify else await asyncio.to_thread(store.told, manifest, _unknown(chosen, note))
+        rest = [entry for entry in chosen if entry.path not in told]
+        held = await asyncio.to_thread(held_files, folder, rest, note, verify=request.verify)
+        told = {**told, **{path: held[path] for path in _still_told(request, note, held)}}
+        held = {**held, **told}
         missing = [entry for entry in chosen if entry.path not in held]
         await asyncio.to_thread(set_damaged_aside, store.home, store.suspects(manifest, missing), note)
         spare = await asyncio.to_thread(_spare, store, pool, missing)
-    return make_plan(chosen, held, spare)
+    return make_plan(chosen, held, spare, told)
+
+
+def _chosen(request: SnapshotRequest, store: Store, manifest: Manifest) -> tuple[FileEntry, ...]:
+    """Return the wanted files; of one that is not listed it is written down that there is none.
+
+    Raises:
+        ResolutionError: A file was asked for by name and the repository does not have it.
+    """
+    try:
+        return chosen_files(manifest, request)
+    except ResolutionError:
+        for path in set(request.wanted.paths or ()) - {entry.path for entry in manifest.files}:
+            store.mark_absent(manifest, path)
+        raise
+
+
+def _unknown(chosen: Iterable[FileEntry], note: Note | None) -> list[FileEntry]:
+    """Return the files of which we have noted nothing ourselves."""
+    noted = {entry.path: entry.digest for entry in note.manifest.files if entry.path in note.stamps} if note else {}
+    return [entry for entry in chosen if noted.get(entry.path, ()) != entry.digest]
+
+
+def _still_told(request: SnapshotRequest, note: Note | None, held: Mapping[str, Stamp]) -> list[str]:
+    """Return the files that we were told of once, and that nobody has hashed since."""
+    if note is None or request.verify:
+        return []
+    return [path for path in note.told if path in held and note.trusts(path, held[path])]
 
 
 def _spare(store: Store, pool: PartialPool, missing: Iterable[FileEntry]) -> dict[str, Path]:

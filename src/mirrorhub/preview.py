@@ -12,6 +12,7 @@ from mirrorhub.lookup import look_up
 from mirrorhub.models import FileEntry, Manifest, Snapshot, SnapshotRequest, total_size
 from mirrorhub.plan import Plan, make_plan
 from mirrorhub.recall import chosen_files
+from mirrorhub.seat import seat_for
 from mirrorhub.stores.notes import held_files
 from mirrorhub.stores.registry import Store, store_for
 
@@ -71,7 +72,7 @@ def preview_of(request: SnapshotRequest, settings: Settings, manifest: Manifest)
     Raises:
         ResolutionError: A file was asked for by name and the repository does not have it.
     """
-    store = store_for(request.repo, settings, request.local_dir)
+    store = seat_for(request, settings, store_for(request.repo, settings, request.local_dir), manifest)
     plan = _plan(request, store, manifest)
     comes = make_plan(plan.wanted, {}) if request.force_download else plan
     return Preview(store.place(manifest), manifest, _expected(store.place(manifest), plan, comes), comes.fetch)

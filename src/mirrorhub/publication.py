@@ -19,8 +19,24 @@ from mirrorhub.stores.seen import Stamp
 from mirrorhub.transfer import Fetched
 
 
-def publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, Fetched], account: Account) -> None:
+def publish(
+    store: Store,
+    manifest: Manifest,
+    plan: Plan,
+    fetched: Mapping[str, Fetched],
+    account: Account,
+    *,
+    whole: bool = True,
+) -> None:
     """Bring the files to their paths, and write down what is there.
+
+    Args:
+        store: Where.
+        manifest: What the repository holds.
+        plan: What was to be brought.
+        fetched: How each file came.
+        account: Who keeps how it came.
+        whole: More was asked for than files named exactly.
 
     Raises:
         Vanished: Another process, that no lock kept away, was faster.
@@ -32,7 +48,9 @@ def publish(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[str, 
     reports = [one.report for one in fetched.values()]
     with disk_errors(store.home):
         stamps = _held_stamps(store.place(manifest), plan) | {path: _stamp(place) for path, place in places.items()}
-        store.publish(manifest, places, merged(store.note(manifest), manifest, stamps, reports))
+        note = merged(store.note(manifest), manifest, stamps, reports, plan.told)
+        store.publish(manifest, places, note)
+        store.leave_marks(manifest, note, whole=whole)
         PartialPool(store.home / OWN_FOLDER).clear()
     account.published(store, manifest, plan)
 
@@ -45,7 +63,7 @@ def snapshot_of(store: Store, manifest: Manifest, plan: Plan, fetched: Mapping[s
         files=tuple(entry.path for entry in plan.wanted),
         reports=tuple(one.report for one in fetched.values()),
         attempts=tuple(chain.attempts),
-        verified=all(entry.digest is not None for entry in plan.wanted),
+        verified=plan.verified,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,11 @@ from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher, VoucherKind
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import wanted_files
+from mirrorhub.stores.books import BOOKS
 from mirrorhub.stores.notes import Note, held_files
-from mirrorhub.stores.registry import Store, store_for
+from mirrorhub.stores.registry import Store, store_for, stores_for
 
 _HEX = frozenset("0123456789abcdef")
-_SDK_NOTES = frozenset({".msc", ".mdl", ".mv"})
-"""What modelscope before 1.38 wrote beside the files."""
 _NOBODY = Voucher("nobody", "found on disk")
 _WORTH: dict[Trust, frozenset[VoucherKind]] = {
     "lock": frozenset({"lock", "pin"}),
@@ -54,12 +53,12 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
     """
     if request.force_download:
         return None
-    store = store_for(request.repo, settings, request.local_dir)
     if manifest is not None:
-        return _pinned(request, store, manifest)
+        return _pinned(request, store_for(request.repo, settings, request.local_dir), manifest)
     if request.revision is None or not _is_commit(request.revision):
         return None
-    found = remembered(request, store)
+    tried = (remembered(request, store) for store in stores_for(request, settings))
+    found = next((one for one in tried if one is not None), None)
     return found if found and is_believed(found.vouched_by, settings.trust) else None
 
 
@@ -69,11 +68,13 @@ def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manif
     Raises:
         NotCachedError: It is not there, or not all of it.
     """
-    store = store_for(request.repo, settings, request.local_dir)
-    found = _pinned(request, store, manifest) if manifest else remembered(request, store)
-    found = found or (None if manifest else unnoted(request, store))
+    if manifest is not None:
+        found = _pinned(request, store_for(request.repo, settings, request.local_dir), manifest)
+    else:
+        tried = (remembered(request, store) or unnoted(request, store) for store in stores_for(request, settings))
+        found = next((one for one in tried if one is not None), None)
     if found is None:
-        raise _not_cached(request, store)
+        raise _not_cached(request, list(stores_for(request, settings)))
     return found
 
 
@@ -87,11 +88,15 @@ def remembered(request: SnapshotRequest, store: Store) -> Snapshot | None:
     held = store.notes.held(folder, chosen, note, verify=request.verify)
     if len(held) < len(chosen):
         return None
-    return _snapshot(folder, note.manifest, chosen)
+    told = () if request.verify else [path for path in note.told if path in held and note.trusts(path, held[path])]
+    return _snapshot(folder, note.manifest, chosen, told)
 
 
 def unnoted(request: SnapshotRequest, store: Store, *, closed: bool = False) -> Snapshot | None:
-    """Take what an SDK has stored at its word: there is nothing to compare it to, and the snapshot says so.
+    """Take what an SDK has stored at its word, and let the snapshot say so: nobody who counts has vouched for it.
+
+    What the SDK has written down of the directory counts as far as it goes: a file that should be there and is not
+    makes it incomplete, and with `verify` the files are compared with its digests.
 
     Args:
         request: What is asked for.
@@ -102,14 +107,27 @@ def unnoted(request: SnapshotRequest, store: Store, *, closed: bool = False) -> 
     if found is None or found[1] is not None:
         return None
     folder = found[0]
-    files = tuple(FileEntry(path, size) for path, size in sorted(_files_below(folder)))
-    manifest = Manifest(request.repo, request.revision or folder.name, None, files, _NOBODY)
+    here = dict(_files_below(folder))
+    manifest = _as_found(request, store, folder, here)
     if closed and not store.notes.is_closed(store.label(replace(manifest, commit=folder.name))):
         return None
     chosen = wanted_files(manifest, request.wanted)
-    if not chosen or len(chosen) < len(request.wanted.paths or ()):
+    if not chosen or len(chosen) < len(request.wanted.paths or ()) or any(one.path not in here for one in chosen):
         return None
-    return replace(_snapshot(folder, manifest, chosen), verified=False)
+    known = [entry for entry in chosen if entry.digest is not None] if request.verify else []
+    if len(held_files(folder, known, None, verify=True)) < len(known):
+        return None
+    return replace(_snapshot(folder, manifest, chosen), verified=len(known) == len(chosen))
+
+
+def _as_found(request: SnapshotRequest, store: Store, folder: Path, here: Mapping[str, int]) -> Manifest:
+    """Describe a directory by what is in it, and what the SDK has written down of it."""
+    listed = {entry.path: entry for entry in store.listed(folder)}
+    missing = [entry for path, entry in listed.items() if path not in here]
+    entries = [replace(listed.get(path, FileEntry(path)), size=size) for path, size in here.items()]
+    commit = folder.name if request.repo.hub == "huggingface" and request.local_dir is None else None
+    files = tuple(sorted((*entries, *missing), key=lambda entry: entry.path))
+    return Manifest(request.repo, request.revision or folder.name, commit, files, _NOBODY)
 
 
 def is_believed(voucher: Voucher, trust: Trust) -> bool:
@@ -156,24 +174,41 @@ def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
         folders[:] = [name for name in folders if name not in (OWN_FOLDER, ".cache")]
         for name in names:
             path = Path(root, name)
-            if path.is_file() and not name.endswith(".incomplete") and name not in _SDK_NOTES:
+            if path.is_file() and not name.endswith(".incomplete") and name not in BOOKS:
                 yield path.relative_to(folder).as_posix(), path.stat().st_size
 
 
-def _not_cached(request: SnapshotRequest, store: Store) -> NotCachedError:
+def _not_cached(request: SnapshotRequest, stores: Sequence[Store]) -> NotCachedError:
     """Say what is not there: of a snapshot that was whole once, the file that is not as it was."""
     name = f"{request.repo}@{request.revision}" if request.revision else f"{request.repo}"
-    if (found := store.found(request.revision)) and (lost := _lost(request, found[0], found[1])):
-        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    places = [(store, *found) for store in stores if (found := store.found(request.revision))]
+    if lost := next(((folder, one) for _, folder, note in places if (one := _lost(request, folder, note))), None):
         return NotCachedError(
-            f"{found[0] / lost[0]}{more} of {name} is not complete, and this call is offline: it was checked when it "
+            f"{_named(*lost)} of {name} is not complete, and this call is offline: it was checked when it "
             "was published, and is gone or changed since. Where there is a network, `mirrorhub download` or "
             "`mirrorhub cache verify --repair` brings that file alone; or copy it from a machine that has it."
         )
+    if lost := next(((folder, one) for store, folder, _ in places if (one := _missing(request, store, folder))), None):
+        return NotCachedError(
+            f"{_named(*lost)} of {name} is not there, and this call is offline: what has brought the rest did not "
+            "bring it, or it is gone since. Bring it with `mirrorhub download` where there is a network."
+        )
     return NotCachedError(
-        f"{name} is not complete in {store.home}, and this call is offline. "
+        f"{name} is not complete in {stores[0].home}, and this call is offline. "
         "Bring it with `mirrorhub download` where there is a network, or point the cache directory to where it is."
     )
+
+
+def _named(folder: Path, paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{folder / paths[0]}{more}"
+
+
+def _missing(request: SnapshotRequest, store: Store, folder: Path) -> list[str]:
+    """Return wanted files that the SDK has written should be there, and that are not."""
+    here = dict(_files_below(folder))
+    chosen = wanted_files(_as_found(request, store, folder, here), request.wanted)
+    return [entry.path for entry in chosen if entry.path not in here]
 
 
 def _lost(request: SnapshotRequest, folder: Path, note: Note | None) -> list[str]:
@@ -185,8 +220,9 @@ def _lost(request: SnapshotRequest, folder: Path, note: Note | None) -> list[str
     return [entry.path for entry in chosen if entry.path in note.stamps and entry.path not in held]
 
 
-def _snapshot(folder: Path, manifest: Manifest, chosen: tuple[FileEntry, ...]) -> Snapshot:
-    verified = all(entry.digest is not None for entry in chosen)
+def _snapshot(folder: Path, manifest: Manifest, chosen: tuple[FileEntry, ...], told: Iterable[str] = ()) -> Snapshot:
+    unsure = frozenset(told)
+    verified = all(entry.digest is not None and entry.path not in unsure for entry in chosen)
     return Snapshot(folder, manifest, tuple(entry.path for entry in chosen), verified=verified)
 
 

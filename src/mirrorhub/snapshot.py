@@ -25,6 +25,7 @@ from mirrorhub.planning import complete, plan_for
 from mirrorhub.progress import Progress
 from mirrorhub.publication import publish, snapshot_of
 from mirrorhub.resolver import resolve
+from mirrorhub.seat import seat_for
 from mirrorhub.stale import what_is_there
 from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable
@@ -58,7 +59,8 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
             async with call.watch.part("resolve", ResolutionError):
                 manifest = call.account.manifest = await resolve(request, settings, call.chain, call.lanes)
         except ResolutionError as error:
-            return await asyncio.to_thread(what_is_there, call, store, error)
+            return await asyncio.to_thread(what_is_there, call, error)
+        store = await asyncio.to_thread(seat_for, request, settings, store, manifest)
         if (plan := await complete(request, store, manifest)) is not None:
             return replace(snapshot_of(store, manifest, plan, {}, call.chain), seconds=call.watch.seconds)
         try:
@@ -68,7 +70,7 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
             left = settings.less(time.monotonic() - began)
             if not once_more and await has_moved(request, left, client, manifest, error):
                 raise Moved(error) from None
-            return await asyncio.to_thread(what_is_there, call, store, error)
+            return await asyncio.to_thread(what_is_there, call, error)
         return replace(snapshot, lanes=call.lanes.reports(), seconds=call.watch.seconds)
 
 
@@ -78,7 +80,8 @@ async def _bring(call: Asking, store: Store, manifest: Manifest) -> Snapshot:
     for _ in range(RACES):
         plan = await call.watch.timed("plan", plan_for(call.request, store, manifest, pool))
         fetched = await call.watch.timed("transfer", _transfer(call, plan, pool, manifest))
-        publishing = asyncio.to_thread(publish, store, manifest, plan, fetched, call.account)
+        whole = call.request.wanted.paths is None
+        publishing = asyncio.to_thread(publish, store, manifest, plan, fetched, call.account, whole=whole)
         try:
             await call.watch.timed("publish", uninterrupted(publishing))
         except Vanished as vanished:

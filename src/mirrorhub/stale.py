@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from mirrorhub.asking import Asking
+from mirrorhub.config import Settings
 from mirrorhub.errors import (
     AccessDeniedError,
     ChainError,
@@ -16,14 +17,14 @@ from mirrorhub.errors import (
 )
 from mirrorhub.models import HubName, Snapshot, SnapshotRequest, Trust
 from mirrorhub.recall import is_believed, remembered, unnoted
-from mirrorhub.stores.registry import Store
+from mirrorhub.stores.registry import Store, stores_for
 
 log = logging.getLogger(__name__)
 DEFAULT_BRANCHES: dict[HubName, tuple[str, ...]] = {"modelscope": ("master", "main"), "huggingface": ("main",)}
 _TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
 
 
-def what_is_there(call: Asking, store: Store, error: ChainError) -> Snapshot:
+def what_is_there(call: Asking, error: ChainError) -> Snapshot:
     """Nobody could be asked, or nobody could give what is new: return what is complete on disk, and say so.
 
     Raises:
@@ -32,7 +33,7 @@ def what_is_there(call: Asking, store: Store, error: ChainError) -> Snapshot:
     request = call.request
     answered = isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError | IntegrityError)
     wanted = request.allow_stale and not request.force_download and not answered
-    found = _found(request, store, call.settings.trust) if wanted else None
+    found = _found(request, call.settings) if wanted else None
     if found is None:
         raise error
     call.account.stale(error)
@@ -41,14 +42,18 @@ def what_is_there(call: Asking, store: Store, error: ChainError) -> Snapshot:
     return replace(found, stale=True, attempts=error.attempts)
 
 
-def _found(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot | None:
+def _found(request: SnapshotRequest, settings: Settings) -> Snapshot | None:
     """Find what was asked for; of the default revision, what bears its name.
 
     A tag or a commit that is the only one there does for an SDK that is offline, and for whoever asks for that: nobody
     has said that it is what the default revision was.
     """
     revisions = [request.revision] if request.revision else DEFAULT_BRANCHES[request.repo.hub]
-    tried = (_as_noted(replace(request, revision=one), store, trust) for one in revisions)
+    tried = (
+        _as_noted(replace(request, revision=one), store, settings.trust)
+        for one in revisions
+        for store in stores_for(request, settings)
+    )
     return next((found for found in tried if found is not None), None)
 
 

@@ -15,6 +15,12 @@ async def all_of(work: Iterable[Awaitable[T]], at_once: int) -> list[T]:
     Raises:
         BaseException: What the first one that failed has raised; the others are called off.
     """
+    # In a task of its own: before Python 3.13 a group whose task fails leaves the one that waits for it cancelled once,
+    # and a time-out that is around both would let a CancelledError through.
+    return await asyncio.ensure_future(_grouped(work, at_once))
+
+
+async def _grouped(work: Iterable[Awaitable[T]], at_once: int) -> list[T]:
     slots = asyncio.Semaphore(at_once)
 
     async def one(awaited: Awaitable[T]) -> T:

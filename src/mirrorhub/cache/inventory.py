@@ -16,9 +16,11 @@ from mirrorhub.config import Settings
 from mirrorhub.models import Repo, RepoType
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.aside import Aside, asides
+from mirrorhub.stores.books import BOOKS, read_books
 from mirrorhub.stores.huggingface import read_ref
 from mirrorhub.stores.leftovers import Leftover, leftovers
 from mirrorhub.stores.notes import Note, NoteBook, stamp_of
+from mirrorhub.stores.older import all_older, is_filled
 
 _TYPES: tuple[RepoType, ...] = get_args(RepoType)
 _CURRENT = "current"
@@ -70,7 +72,8 @@ class StoredSnapshot:
         """Whether each of its files was compared with a digest when it was published."""
         if self.note is None:
             return False
-        return all(entry.digest for entry in self.note.manifest.files if entry.path in self.note.stamps)
+        known = [entry for entry in self.note.manifest.files if entry.path in self.note.stamps]
+        return all(entry.digest and entry.path not in self.note.told for entry in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class StoredRepo:
         aside: What was put aside.
         other: Bytes below `home` that belong to no snapshot and are neither on their way nor put aside.
         shared: Another repository lies in the same folder.
+        older: A modelscope before 1.38 has made the folder; like one of the user's it holds the files themselves.
     """
 
     repo: Repo
@@ -96,6 +100,12 @@ class StoredRepo:
     aside: tuple[Aside, ...] = field(default=())
     other: int = 0
     shared: bool = False
+    older: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the files stand in its folder itself."""
+        return self.users or self.older
 
     @property
     def size(self) -> int:
@@ -135,7 +145,9 @@ def size_together(snapshots: Iterable[StoredSnapshot]) -> int:
 def stored_repos(settings: Settings) -> list[StoredRepo]:
     """Return everything that lies in both caches."""
     homes = (*_modelscope(settings), *_huggingface(settings))
-    return sorted((one for guessed, home in homes for one in _stored(guessed, home)), key=lambda one: one.address)
+    found = [one for guessed, home in homes for one in _stored(guessed, home)]
+    found += [_stored_older(*one) for one in all_older(settings.modelscope_cache, _TYPES)]
+    return sorted(found, key=lambda one: one.address)
 
 
 def stored_folder(folder: Path) -> StoredRepo | None:
@@ -149,10 +161,28 @@ def stored_folder(folder: Path) -> StoredRepo | None:
     return StoredRepo(repo, folder, True, (snapshot,), tuple(leftovers(folder)), tuple(asides(folder)))
 
 
+def _stored_older(guessed: Repo, home: Path) -> StoredRepo:
+    """Return what lies in a directory that an older modelscope has made."""
+    note, books = NoteBook(home).read(_CURRENT), read_books(home)
+    repo = note.manifest.repo if note and _is_older(note.manifest.repo, home) else guessed
+    told = (note.manifest.revision if note else None, books.revision)
+    revisions = tuple(dict.fromkeys(name for name in told if name)) or ("?",)
+    snapshot = _snapshot(repo, home, _CURRENT, home, revisions, note, users=False)
+    return StoredRepo(repo, home, False, (snapshot,), tuple(leftovers(home)), tuple(asides(home)), older=True)
+
+
+def _is_older(repo: Repo, home: Path) -> bool:
+    """Whether a repository's older directory may be called so."""
+    owner, _, name = repo.id.partition("/")
+    return repo.hub == "modelscope" and home.parent.name == owner and home.name in (name, name.replace(".", "___"))
+
+
 def as_it_is(shown: StoredRepo) -> StoredRepo | None:
     """Look again at a repository; None where it is no longer there."""
     if shown.users:
         return stored_folder(shown.home)
+    if shown.older:
+        return _stored_older(shown.repo, shown.home) if is_filled(shown.home) else None
     return next((one for one in _stored(shown.repo, shown.home) if one.repo == shown.repo), None)
 
 
@@ -227,9 +257,16 @@ def _refs(home: Path) -> dict[str, list[str]]:
 
 
 def _snapshot(
-    repo: Repo, home: Path, name: str, path: Path, revisions: tuple[str, ...], note: Note | None
+    repo: Repo,
+    home: Path,
+    name: str,
+    path: Path,
+    revisions: tuple[str, ...],
+    note: Note | None,
+    *,
+    users: bool | None = None,
 ) -> StoredSnapshot:
-    users = path == home
+    users = path == home if users is None else users
     places = [path / entry for entry in (note.stamps if note else ())] if users else list(_files_below(path))
     contents: dict[Inode, int] = {}
     used = written = _published_s(home, name)
@@ -277,7 +314,7 @@ def _files_below(folder: Path, *, own: bool = False) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
         if not own:
             folders[:] = [name for name in folders if name != OWN_FOLDER]
-        yield from (Path(root, name) for name in names)
+        yield from (Path(root, name) for name in names if own or name not in BOOKS)
 
 
 def _folders(above: Path) -> list[Path]:

@@ -9,6 +9,7 @@ process had begun.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -95,7 +96,7 @@ def chosen(selection: Sequence[Selected], wish: Wish, now_s: float, *, named: bo
         (repo, one)
         for repo, snapshots in selection
         for one in snapshots
-        if (one.ours or named)
+        if ((one.ours and not repo.older) or named)
         and (wish.older_than_s is None or now_s - one.used_s > wish.older_than_s)
         and (wish.larger_than is None or repo.size > wish.larger_than)
     ]
@@ -155,7 +156,7 @@ def _least_used(
 def _remove(shown: Removal) -> Outcome:
     """Delete what was chosen and is as it was shown; the caller holds the repository."""
     home = shown.repo.home
-    finish_interrupted(home, users=shown.repo.users)
+    finish_interrupted(home, users=shown.repo.plain)
     if shown.snapshots and any(one.alive for one in leftovers(home)):
         return Outcome(shown, 0, "a living process is bringing something to it")
     removal = _what_is_left_of(shown, as_it_is(shown.repo))
@@ -190,7 +191,7 @@ def _is_as_shown(now: StoredSnapshot, shown: StoredSnapshot) -> bool:
 def _delete(removal: Removal) -> None:
     home, repo = removal.repo.home, removal.repo
     for snapshot in removal.snapshots:
-        _forget(home, snapshot, users=repo.users)
+        _forget(repo, snapshot)
     whole = removal.empties and not repo.users
     if removal.on_its_way or whole:
         _drop_leftovers(removal)
@@ -199,22 +200,42 @@ def _delete(removal: Removal) -> None:
     trash.empty(home, own=True, blobs=repo.repo.hub == "huggingface" and not repo.users)
     if whole:
         _remove_shell(home)
+        if repo.older:
+            _remove_links(home)
 
 
-def _forget(home: Path, snapshot: StoredSnapshot, *, users: bool) -> None:
+def _forget(repo: StoredRepo, snapshot: StoredSnapshot) -> None:
     """Delete one snapshot, the note first."""
+    home = repo.home
     report = own_part(home, "reports") / f"{file_name(snapshot.name)}.json"
     NoteBook(home).forget(snapshot.name)
     report.unlink(missing_ok=True)
-    if users:
-        places = _as_brought(snapshot)
+    if repo.plain:
+        places = _as_brought(snapshot) if repo.users else _all_in(home)
         trash.discard(home, places)
         _remove_empty(home, places)
         return
     _forget_refs(home, snapshot.name)
+    trash.discard(home, _marks(home, snapshot.name))
     if _is_below(home / "snapshots", snapshot.path):
         trash.discard(home, [snapshot.path])
         _remove_empty(home / "snapshots", [snapshot.path])
+
+
+def _all_in(home: Path) -> list[Path]:
+    """Return everything in an older modelscope's directory but our own folder: it was named to go."""
+    return [place for place in home.iterdir() if place.name != OWN_FOLDER]
+
+
+def _remove_links(home: Path) -> None:
+    """Remove the link that led to a directory that is gone, and the owner's folder if nothing is left in it."""
+    with suppress(OSError):
+        if home.exists():
+            return
+        for place in home.parent.iterdir():
+            if place.is_symlink() and not place.exists() and place.name.replace(".", "___") == home.name:
+                place.unlink()
+        home.parent.rmdir()
 
 
 def _as_brought(snapshot: StoredSnapshot) -> list[Path]:
@@ -249,6 +270,12 @@ def _forget_refs(home: Path, commit: str) -> None:
                 path.unlink()
 
 
+def _marks(home: Path, commit: str) -> list[Path]:
+    """Return what huggingface_hub keeps about a commit beside its files."""
+    places = (home / "trees" / f"{commit}.json", home / ".no_exist" / commit)
+    return [place for place in places if os.path.lexists(place) and not place.parent.is_symlink()]
+
+
 def _remove_empty(above: Path, places: Iterable[Path]) -> None:
     """Remove the folders between `above` and places that are gone, as far as nothing is left in them."""
     for place in places:
@@ -280,7 +307,7 @@ def _remove_shell(home: Path) -> None:
     shutil.rmtree(own_part(home, "reports"), ignore_errors=True)
     _rmdir(path for path in own.glob("*") if path.is_dir() and not path.is_symlink())
     _rmdir(sorted((path for path in (home / "refs").rglob("*") if path.is_dir()), reverse=True))
-    _rmdir([home / "refs", home / "blobs"])
+    _rmdir(home / name for name in ("refs", "blobs", "trees", ".no_exist"))
     with suppress(OSError):
         locks = {"lock", "lock.holder"}
         if _names(home) <= {"snapshots", OWN_FOLDER} and _names(own) <= locks:

@@ -31,9 +31,10 @@ def selected(settings: Settings, names: Iterable[str]) -> list[Selected]:
     # Each repository once, or what is named twice would be counted twice.
     found: dict[Path, Selected] = {}
     for name in named:
-        repo, snapshots = (_folder(name) if _is_folder(name) else None) or _in_cache(name, repos)
-        _, before = found.get(repo.home, (repo, ()))
-        found[repo.home] = repo, (*before, *(one for one in snapshots if one not in before))
+        folder = _folder(name) if _is_folder(name) else None
+        for repo, snapshots in [folder] if folder else _in_cache(name, repos):
+            _, before = found.get(repo.home, (repo, ()))
+            found[repo.home] = repo, (*before, *(one for one in snapshots if one not in before))
     return list(found.values())
 
 
@@ -48,16 +49,19 @@ def _folder(name: str) -> Selected | None:
     return (repo, repo.snapshots) if repo else None
 
 
-def _in_cache(name: str, repos: Sequence[StoredRepo]) -> Selected:
+def _in_cache(name: str, repos: Sequence[StoredRepo]) -> list[Selected]:
+    """Return what is called so: more than one folder, where an older modelscope has left one, too."""
     address, mark, revision = name.partition("@")
     long, _, rest = address.partition(":")
     if "://" not in address:
         address = f"{_SHORT[long]}://{rest}" if long in _SHORT else f"ms://{address}"
-    for repo in repos:
-        if repo.address == address:
-            snapshots = tuple(one for one in repo.snapshots if not mark or _is_called(one, revision))
-            if snapshots or not mark:
-                return repo, snapshots
+    named = (
+        (repo, tuple(one for one in repo.snapshots if not mark or _is_called(one, revision)))
+        for repo in repos
+        if repo.address == address
+    )
+    if found := [(repo, snapshots) for repo, snapshots in named if snapshots or not mark]:
+        return found
     raise ConfigError(f"nothing in the caches is called {name!r}: {_hint(name, repos)}")
 
 

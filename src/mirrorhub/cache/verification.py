@@ -153,7 +153,7 @@ def repair(repo: StoredRepo, verdict: Verdict, cache_dir: str | None, options: O
         "verify": True,
         "allow_stale": False,
     }
-    if repo.users:
+    if repo.plain:
         given["local_dir"] = repo.home
     elif manifest.repo.hub == "huggingface" and manifest.commit:
         # A commit does not move: of its files those that are lost will do.
@@ -173,7 +173,7 @@ def _unnoticed(path: Path) -> BufferedReader:
 
 def _extra(repo: StoredRepo, snapshot: StoredSnapshot) -> list[Finding]:
     """Name files that no listing has; in a folder of the user's they are the user's."""
-    if repo.users or snapshot.note is None:
+    if repo.plain or snapshot.note is None:
         return []
     known = {entry.path for entry in snapshot.note.manifest.files}
     found = (

@@ -156,6 +156,7 @@ def _record(repo: StoredRepo, snapshots: tuple[StoredSnapshot, ...]) -> dict[str
         "id": shown(repo.repo.id),
         "path": str(repo.home),
         "local_dir": repo.users,
+        "older": repo.older,
         "size": repo.size,
         "snapshots": [_snapshot(one) for one in snapshots],
         "on_its_way": {"number": len(repo.on_its_way), "size": repo.size_on_its_way},

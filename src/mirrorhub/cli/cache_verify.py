@@ -92,7 +92,7 @@ def _whom_to_name(verdict: Verdict) -> str:
 
 def _written_anew(repo: StoredRepo) -> str:
     """Say how a note that cannot be read is replaced: what was wanted of the repository stood only there."""
-    what = f"... --local-dir {repo.home}" if repo.users else repo.address
+    what = f"... --local-dir {repo.home}" if repo.plain else repo.address
     return f"`mirrorhub download {what}` compares what is there with a fresh listing, and writes the note anew"
 
 

@@ -168,7 +168,8 @@ def _sibling(row: Mapping[str, object]) -> FileEntry | None:
     if path is None:
         return None
     if isinstance(lfs, dict):
-        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "sha256")))
+        pointer = sha1_of(text_of(row, "blobId"))
+        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "sha256")), pointer=pointer)
     return FileEntry(path, size_of(row, "size"), git_sha1=sha1_of(text_of(row, "blobId")))
 
 
@@ -178,7 +179,8 @@ def _file(row: Mapping[str, object]) -> FileEntry:
         raise Failure(Fault.BAD_LISTING, "lists an entry without a path")
     lfs = row.get("lfs")
     if isinstance(lfs, dict):
-        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "oid")))
+        pointer = sha1_of(text_of(row, "oid"))
+        return FileEntry(path, size_of(lfs, "size"), sha256=sha256_of(text_of(lfs, "oid")), pointer=pointer)
     return FileEntry(path, size_of(row, "size"), git_sha1=sha1_of(text_of(row, "oid")))
 
 

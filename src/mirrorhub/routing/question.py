@@ -12,17 +12,23 @@ from urllib.parse import unquote
 
 from mirrorhub.models import HubName, Repo, RepoType
 
-_TYPES: dict[str | None, RepoType] = {"models": "model", "datasets": "dataset", "spaces": "space", None: "model"}
+_TYPES: dict[str | None, RepoType] = {
+    None: "model",
+    "models": "model",
+    "datasets": "dataset",
+    "spaces": "space",
+    "kernels": "kernel",
+}
 # On Hugging Face a name may stand without an owner: what follows it then is what is asked.
 _ASKED = r"(?:revision|tree|refs|commits|compare|discussions|treesize|resolve)(?:[/?]|$)"
 _APIS: dict[HubName, re.Pattern[str]] = {
     "huggingface": re.compile(
-        rf"/api/(?P<type>models|datasets|spaces)/(?P<id>[^/?]+(?:/(?!{_ASKED})[^/?]+)?)(?P<rest>[/?].*)?"
+        rf"/api/(?P<type>models|datasets|spaces|kernels)/(?P<id>[^/?]+(?:/(?!{_ASKED})[^/?]+)?)(?P<rest>[/?].*)?"
     ),
     "modelscope": re.compile(r"/(?:open)?api/v1/(?P<type>models|datasets)/(?P<id>[^/?]+/[^/?]+)(?P<rest>[/?].*)?"),
 }
 _FILE = re.compile(
-    r"/(?:(?P<type>datasets|spaces)/)?(?P<id>[^/?]+(?:/[^/?]+)?)/resolve/(?P<rev>[^/?]+)/(?P<path>[^?]+)"
+    r"/(?:(?P<type>datasets|spaces|kernels)/)?(?P<id>[^/?]+(?:/[^/?]+)?)/resolve/(?P<rev>[^/?]+)/(?P<path>[^?]+)"
 )
 
 

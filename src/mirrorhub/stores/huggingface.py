@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -23,9 +23,13 @@ from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.ours import own_part, refuse_link
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.rawfile import copy_whole, to_read
+from mirrorhub.records import hex_digits
+from mirrorhub.stores import marks
 from mirrorhub.stores.disk import write_whole
+from mirrorhub.stores.elsewhere import Elsewhere, snapshots_of
 from mirrorhub.stores.notes import Note, NoteBook
 from mirrorhub.stores.publish import Publication, Vanished, publish
+from mirrorhub.stores.seen import Stamp
 
 _HEX = frozenset("0123456789abcdef")
 _LONGEST_REF = 100
@@ -35,10 +39,12 @@ class HuggingFaceStore:
     """The snapshots of one Hugging Face repository."""
 
     keeps_blobs = True
+    plain = False
 
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self.home = settings.huggingface_cache / f"{repo.type}s--{repo.id.replace('/', '--')}"
         self.notes = NoteBook(self.home)
+        self._elsewhere = Elsewhere([snapshots_of(self.home)], settings)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the commit."""
@@ -96,14 +102,40 @@ class HuggingFaceStore:
             if note is not None and entry.path in note.stamps:
                 yield entry, folder / entry.path
 
+    def told(self, manifest: Manifest, entries: Iterable[FileEntry]) -> Mapping[str, Stamp]:
+        """Blobs are named after their content, and hashed all the same: the SDK compares no more than their size."""
+        return {}
+
+    def leave_marks(self, manifest: Manifest, note: Note, *, whole: bool) -> None:
+        """Mark the cache, and write down what the commit holds."""
+        commit = _commit(manifest)
+        marks.tag(self.home.parent)
+        if (self.home / ".no_exist" / commit).is_dir():
+            for path in note.stamps:
+                marks.forget_absent(self.home, commit, path)
+        if whole:
+            marks.write_tree(self.home, manifest)
+
+    def mark_absent(self, manifest: Manifest, path: str) -> None:
+        """Write down, as the SDK does, that the commit has no such file: others look there before they ask."""
+        if manifest.commit is None:
+            return
+        marks.write_absent(self.home, manifest.commit, path)
+        if manifest.revision != manifest.commit:
+            with suppress(OSError):
+                self._write_ref(manifest.revision, manifest.commit)
+
     def elsewhere(self, entry: FileEntry) -> Path | None:
-        """Return the blob, which may have come with another revision."""
-        blob = self.home / "blobs" / entry.digest.value if entry.digest else None
-        return blob if blob and file_matches(blob, entry) else None
+        """Return the blob, which may have come with another revision, or a file in another repository."""
+        return self._blob(entry) or self._elsewhere.find(entry)
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
-        """Return the blob, to be linked to."""
-        return self.elsewhere(entry)
+        """Return the blob, to be linked to, or a copy out of another repository."""
+        return self._blob(entry) or self._elsewhere.bring(entry, ready)
+
+    def _blob(self, entry: FileEntry) -> Path | None:
+        blob = self.home / "blobs" / entry.digest.value if entry.digest else None
+        return blob if blob and file_matches(blob, entry) else None
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: a commit by its directory, a name by `refs`."""
@@ -112,6 +144,10 @@ class HuggingFaceStore:
             commit = self._ref(commit)
         folder = self.home / "snapshots" / commit
         return (folder, self.notes.read(commit)) if _is_commit(commit) and folder.is_dir() else None
+
+    def listed(self, folder: Path) -> Sequence[FileEntry]:
+        """Return what the SDK has written down of the commit; else what the links in the snapshot are called."""
+        return marks.read_tree(self.home, folder.name) or tuple(_linked(folder))
 
     def directories(self) -> Iterator[Path]:
         """Yield the snapshots' directories."""
@@ -193,6 +229,17 @@ def _commit(manifest: Manifest) -> str:
         return manifest.commit
     content = "\n".join(f"{entry.path} {entry.digest}" for entry in manifest.files)
     return hashlib.sha1(content.encode(), usedforsecurity=False).hexdigest()
+
+
+def _linked(folder: Path) -> Iterator[FileEntry]:
+    """Yield what links to blobs say of their files: a blob bears its digest as its name."""
+    for root, _, names in os.walk(folder):
+        for place in (Path(root, name) for name in names):
+            with suppress(OSError, ValueError):
+                blob, path = place.readlink().name, place.relative_to(folder).as_posix()
+                known = hex_digits(blob, 64 if len(blob) == 64 else 40)
+                sha256, git_sha1 = (known, None) if len(known) == 64 else (None, known)
+                yield FileEntry(path, None, sha256, git_sha1)
 
 
 def _is_commit(name: str) -> bool:

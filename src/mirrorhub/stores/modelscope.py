@@ -3,27 +3,27 @@
     {MODELSCOPE_CACHE}/models/{owner}--{name}/snapshots/{revision}/...    plain files; no commit, no digest
                                              /.mirrorhub/...              ours; the SDK does not look there
 
-Source: modelscope_hub 0.5.1, `_download.py`. Older versions' directories are read and never written.
+Source: modelscope_hub 0.5.1, `_download.py`. For the directories of older versions see `older`.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mirrorhub.config import Settings
-from mirrorhub.digest import file_matches
 from mirrorhub.models import PINNED, FileEntry, Manifest, Repo
-from mirrorhub.rawfile import copy_whole
+from mirrorhub.stores.elsewhere import Elsewhere, snapshots_of
 from mirrorhub.stores.notes import Note, NoteBook, left_over
+from mirrorhub.stores.older import is_filled, older_folders
 from mirrorhub.stores.publish import Publication, publish
+from mirrorhub.stores.seen import Stamp
 
 
 class ModelScopeStore:
     """The snapshots of one ModelScope repository."""
 
-    keeps_blobs = False
+    keeps_blobs = plain = False
 
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self._repo = repo
@@ -32,6 +32,7 @@ class ModelScopeStore:
         self._owner, _, self._name = repo.id.partition("/")
         self.home = self._cache / self._kind / f"{self._owner}--{self._name}"
         self.notes = NoteBook(self.home)
+        self._elsewhere = Elsewhere([snapshots_of(self.home)], settings)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the revision as it was asked for, like the SDK's."""
@@ -56,6 +57,16 @@ class ModelScopeStore:
         gone = left_over(target, self.note(manifest), note)
         publish(self.home, Publication(target, places, gone, note, manifest.revision))
 
+    def told(self, manifest: Manifest, entries: Iterable[FileEntry]) -> Mapping[str, Stamp]:
+        """The SDK notes nothing."""
+        return {}
+
+    def leave_marks(self, manifest: Manifest, note: Note, *, whole: bool) -> None:
+        """The SDK writes nothing."""
+
+    def mark_absent(self, manifest: Manifest, path: str) -> None:
+        """The SDK writes nothing."""
+
     def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
         """Yield files that the note says are there with this content, and that are not."""
         note, folder = self.note(manifest), self.place(manifest)
@@ -63,20 +74,15 @@ class ModelScopeStore:
         yield from ((entry, folder / entry.path) for entry in missing if noted.get(entry.path, ()) == entry.digest)
 
     def elsewhere(self, entry: FileEntry) -> Path | None:
-        """Return the file in another revision, or in an older version's directory, if it is the same there."""
-        places = (folder / entry.path for folder in self.directories()) if entry.digest else ()
-        return next((place for place in places if place.is_file() and file_matches(place, entry)), None)
+        """Return a file with this content that lies here under any name, or in another repository of the caches."""
+        return self._elsewhere.find(entry, self._of_same_path(entry))
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Copy the file from where else it lies."""
-        source = self.elsewhere(entry)
-        if source is None:
-            return None
-        # Where locks do nothing another process may be about to publish what lies there.
-        temporary = ready.with_name(f"{ready.name}.{secrets.token_hex(8)}")
-        copy_whole(source, temporary)
-        temporary.replace(ready)
-        return ready
+        return self._elsewhere.bring(entry, ready, self._of_same_path(entry))
+
+    def _of_same_path(self, entry: FileEntry) -> Iterator[Path]:
+        return (folder / entry.path for folder in self.directories())
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: the SDK's order is master, main, then the only one there is."""
@@ -88,34 +94,24 @@ class ModelScopeStore:
         if revision is None and len(others) == 1:
             candidates += others
         for candidate in candidates:
-            if _filled(candidate):
+            if is_filled(candidate):
                 note = self.notes.read(str(candidate.relative_to(snapshots)))
                 # `a--b/c` and `a/b--c` share a folder in the SDK's layout.
                 return None if note and note.manifest.repo != self._repo else (candidate, note)
-        older = self._older() if revision is None else ()
-        return next(((folder, None) for folder in older if _filled(folder)), None)
+        return None
+
+    def listed(self, folder: Path) -> Sequence[FileEntry]:
+        """The SDK writes nothing down."""
+        return ()
 
     def directories(self) -> Iterator[Path]:
         """Yield the snapshots' directories, then those of older versions."""
         yield from _filled_folders(self.home / "snapshots")
-        yield from (folder for folder in self._older() if _filled(folder))
-
-    def _older(self) -> Iterator[Path]:
-        """Where modelscope 1.10 to 1.37 kept a repository; from 1.12 on with `___` for a dot in the name."""
-        for name in dict.fromkeys((self._name, self._name.replace(".", "___"))):
-            for above in (self._kind, f"hub/{self._kind}", "hub", "."):
-                yield self._cache / above / self._owner / name
+        yield from older_folders(self._cache, self._repo)
 
 
 def _filled_folders(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if _filled(entry))
+        return sorted(entry for entry in folder.iterdir() if is_filled(entry))
     except OSError:
         return []
-
-
-def _filled(folder: Path) -> bool:
-    try:
-        return folder.is_dir() and next(folder.iterdir(), None) is not None
-    except OSError:
-        return False

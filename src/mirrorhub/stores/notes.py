@@ -42,6 +42,7 @@ class Note:
         manifest: What the repository holds at the revision, wanted or not.
         stamps: (size, time of change in ns) of each file that is there and was checked.
         origins: Which endpoints gave each file's bytes; only of those that it holds.
+        told: Paths of files that were not hashed: an SDK had noted that they are what is listed.
         boot: Under which start of the machine the stamps of small files were taken; empty in an old note.
         name: Under which name it was read.
         mark: Which state of the note was read.
@@ -52,6 +53,7 @@ class Note:
     stamps: Mapping[str, Stamp]
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     boot: str = ""
+    told: frozenset[str] = frozenset()
     name: str = field(default="", compare=False)
     mark: str = field(default="", compare=False)
     seen: Mapping[str, Stamp] = field(default_factory=dict, compare=False)
@@ -204,8 +206,14 @@ def _stamp_or_none(path: Path) -> Stamp | None:
         return None
 
 
-def merged(old: Note | None, manifest: Manifest, held: Mapping[str, Stamp], reports: Iterable[TransferReport]) -> Note:
-    """Return the note after a call: what it checked, and what the old note knew of the same content."""
+def merged(
+    old: Note | None,
+    manifest: Manifest,
+    held: Mapping[str, Stamp],
+    reports: Iterable[TransferReport],
+    told: frozenset[str] = frozenset(),
+) -> Note:
+    """Return the note after a call: what it checked, or was told, and what the old note knew of the same content."""
     stamps: dict[str, Stamp] = {}
     origins: dict[str, tuple[str, ...]] = {}
     if old is not None:
@@ -217,7 +225,8 @@ def merged(old: Note | None, manifest: Manifest, held: Mapping[str, Stamp], repo
     # A small file that was taken over from another boot and not hashed in this call keeps the whole note in that one.
     unsure = old is not None and any(not old.trusts(path, stamp) for path, stamp in stamps.items() if path not in held)
     origins.update({report.path: _givers(report) for report in reports if report.endpoints})
-    return Note(manifest, stamps | dict(held), origins, boot=old.boot if old and unsure else boot_name())
+    told |= frozenset(path for path in stamps if old is not None and path in old.told and path not in held)
+    return Note(manifest, stamps | dict(held), origins, old.boot if old and unsure else boot_name(), told)
 
 
 def _givers(report: TransferReport) -> tuple[str, ...]:
@@ -272,6 +281,7 @@ def encode_note(note: Note) -> dict[str, object]:
                 **{name: value for name, value in asdict(entry).items() if value is not None},
                 **({"stamp": note.stamps[entry.path]} if entry.path in note.stamps else {}),
                 **({"from": note.origins[entry.path]} if note.origins.get(entry.path) else {}),
+                **({"told": True} if entry.path in note.told else {}),
             }
             for entry in manifest.files
         ],
@@ -297,7 +307,8 @@ def decode_note(raw: object) -> Note:
     )
     stamps = {text(row["path"]): read_stamp(row["stamp"]) for row in rows if "stamp" in row}
     origins = {text(row["path"]): texts(row["from"]) for row in rows if "from" in row}
-    return Note(manifest, stamps, origins, boot=text(record.get("boot", "")))
+    told = frozenset(text(row["path"]) for row in rows if row.get("told") is True)
+    return Note(manifest, stamps, origins, text(record.get("boot", "")), told)
 
 
 def _repo(raw: Mapping[str, object]) -> Repo:
@@ -310,12 +321,14 @@ def _voucher(raw: Mapping[str, object]) -> Voucher:
 
 def _entry(raw: Mapping[str, object]) -> FileEntry:
     sha256, git_sha1, size, commit = (raw.get(name) for name in ("sha256", "git_sha1", "size", "commit"))
+    pointer = raw.get("pointer")
     return FileEntry(
         _checked(raw["path"]),
         None if size is None else number(size),
         None if sha256 is None else hex_digits(sha256, 64),
         None if git_sha1 is None else hex_digits(git_sha1, 40),
         None if commit is None else text(commit),
+        None if pointer is None else hex_digits(pointer, 40),
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, get_args
+from typing import Protocol
 
 from mirrorhub.config import Settings
-from mirrorhub.models import FileEntry, HubName, Manifest, Repo, RepoType
+from mirrorhub.models import FileEntry, HubName, Manifest, Repo, SnapshotRequest
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.stores.elsewhere import own_homes
 from mirrorhub.stores.folder import FolderStore
 from mirrorhub.stores.huggingface import HuggingFaceStore
+from mirrorhub.stores.local import HuggingFaceFolder
 from mirrorhub.stores.modelscope import ModelScopeStore
 from mirrorhub.stores.notes import Note, NoteBook
+from mirrorhub.stores.older import OlderStore, older_folders
+from mirrorhub.stores.seen import Stamp
 
 
 class Store(Protocol):
@@ -23,11 +26,13 @@ class Store(Protocol):
         home: The repository's own folder.
         notes: What is known of the snapshots in it.
         keeps_blobs: Its snapshots are links to blobs, which they share.
+        plain: The files stand in its folder itself, and nothing there is deleted that may be a user's.
     """
 
     home: Path
     notes: NoteBook
     keeps_blobs: bool
+    plain: bool
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot, there or not."""
@@ -48,6 +53,15 @@ class Store(Protocol):
             OSError: The disk refuses.
         """
 
+    def told(self, manifest: Manifest, entries: Iterable[FileEntry]) -> Mapping[str, Stamp]:
+        """Return the files of which the SDK has noted, since they were changed last, that they are these entries."""
+
+    def leave_marks(self, manifest: Manifest, note: Note, *, whole: bool) -> None:
+        """Write beside the files what the SDK would have written; `whole` if more than files named exactly came."""
+
+    def mark_absent(self, manifest: Manifest, path: str) -> None:
+        """Write down, as the SDK does, that the repository has no such file."""
+
     def suspects(self, manifest: Manifest, missing: Iterable[FileEntry]) -> Iterator[tuple[FileEntry, Path]]:
         """Yield where bytes may stand that were published as an entry and are that no longer."""
 
@@ -64,10 +78,17 @@ class Store(Protocol):
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision's directory as the repository's own SDK finds it offline."""
 
+    def listed(self, folder: Path) -> Sequence[FileEntry]:
+        """Return what the SDK has written down that a snapshot's directory should hold; nothing where it has not."""
+
     def directories(self) -> Iterator[Path]:
         """Yield every directory in which some version of the SDK keeps files of this repository."""
 
 
+FOLDERS: dict[HubName, Callable[[Repo, Path, Store], Store]] = {
+    "modelscope": FolderStore,
+    "huggingface": HuggingFaceFolder,
+}
 STORES: dict[HubName, Callable[[Repo, Settings], Store]] = {
     "modelscope": ModelScopeStore,
     "huggingface": HuggingFaceStore,
@@ -76,15 +97,22 @@ STORES: dict[HubName, Callable[[Repo, Settings], Store]] = {
 
 def store_for(repo: Repo, settings: Settings, local_dir: Path | None) -> Store:
     """Return the store of a repository, or of a plain folder."""
-    return FolderStore(repo, local_dir) if local_dir else STORES[repo.hub](repo, settings)
+    store = STORES[repo.hub](repo, settings)
+    return FOLDERS[repo.hub](repo, local_dir, store) if local_dir else store
+
+
+def older_stores(repo: Repo, settings: Settings, local_dir: Path | None = None) -> Iterator[OlderStore]:
+    """Yield the directories in which older versions of the SDK keep the repository."""
+    if repo.hub == "modelscope" and local_dir is None:
+        yield from (OlderStore(repo, folder) for folder in older_folders(settings.modelscope_cache, repo))
+
+
+def stores_for(request: SnapshotRequest, settings: Settings) -> Iterator[Store]:
+    """Yield every store in which what is asked for may be: first the one that it would be brought to."""
+    yield store_for(request.repo, settings, request.local_dir)
+    yield from older_stores(request.repo, settings, request.local_dir)
 
 
 def own_folders(settings: Settings) -> Iterator[Path]:
     """Yield our own folder in every repository of both caches, there or not."""
-    types: tuple[RepoType, ...] = get_args(RepoType)
-    kinds = {f"{name}s" for name in types}
-    for parent in (*(settings.modelscope_cache / kind for kind in sorted(kinds)), settings.huggingface_cache):
-        with suppress(OSError):
-            for home in parent.iterdir():
-                if parent != settings.huggingface_cache or home.name.partition("--")[0] in kinds:
-                    yield home / OWN_FOLDER
+    return (home / OWN_FOLDER for home in own_homes(settings))
