@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -138,8 +139,30 @@ def embedding_files() -> Callable[[Path], dict[str, bytes]]:
     return read
 
 
-@pytest.fixture(params=["closed", "silent"])
-def first(request: pytest.FixtureRequest) -> Iterator[FakeHub]:
-    """The dead endpoint before the hub: one that refuses, and one that accepts and says nothing."""
-    with FakeHub([], [RefuseConnection() if request.param == "closed" else HangOnAccept()], name="dead") as hub:
-        yield hub
+@dataclass(frozen=True)
+class Start:
+    """How a program is led along the chain without a change to it, and the dead endpoint that comes first there."""
+
+    way: tuple[str, ...]
+    first: FakeHub
+
+
+BY_COMMAND = ("-m", "mirrorhub", "run")
+BY_CALL = (
+    "-c",
+    "import mirrorhub, runpy, sys; mirrorhub.install(); "
+    "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')",
+)
+STARTS = {
+    "run, closed port": (BY_COMMAND, RefuseConnection()),
+    "run, silent": (BY_COMMAND, HangOnAccept()),
+    "install, closed port": (BY_CALL, RefuseConnection()),
+}
+
+
+@pytest.fixture(params=STARTS.values(), ids=list(STARTS))
+def start(request: pytest.FixtureRequest) -> Iterator[Start]:
+    """By the command and by the call, past an endpoint that refuses, and one that accepts and says nothing."""
+    way, fault = request.param
+    with FakeHub([], [fault], name="dead") as hub:
+        yield Start(way, hub)

@@ -12,28 +12,18 @@ import re
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.fakehub import FakeHub, Repo
-from tests.programs.conftest import FSMN_VAD, MINILM
+from tests.fakehub.faults import RefuseConnection
+from tests.programs.conftest import FSMN_VAD, MINILM, Start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 HERE = Path(__file__).parent
-BY_CALL = (
-    "import mirrorhub, runpy, sys; mirrorhub.install(); "
-    "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
-)
-WAYS = {"run": ["-m", "mirrorhub", "run"], "install": ["-c", BY_CALL]}
 PATIENCE_S = 300
-
-
-@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
-def way(request: pytest.FixtureRequest) -> list[str]:
-    """How a program is led along the chain without a change to it."""
-    return list(request.param)
 
 
 def environ(tmp_path: Path, first: FakeHub, hub: FakeHub) -> dict[str, str]:
@@ -51,7 +41,7 @@ def environ(tmp_path: Path, first: FakeHub, hub: FakeHub) -> dict[str, str]:
     }
 
 
-def told(python: Path, way: list[str], program: str, *arguments: object, env: dict[str, str]) -> str:
+def told(python: Path, way: Sequence[str], program: str, *arguments: object, env: dict[str, str]) -> str:
     """Run a program; return the last line that it prints."""
     command = [python, *way, HERE / program, *map(str, arguments)]
     began = time.monotonic()
@@ -71,47 +61,44 @@ LIGHT = {
 
 @pytest.mark.parametrize(("program", "expected"), LIGHT.values(), ids=list(LIGHT))
 def test_without_torch(
-    light: Path, way: list[str], first: FakeHub, models: list[Repo], tmp_path: Path, program: str, expected: str
+    light: Path, start: Start, models: list[Repo], tmp_path: Path, program: str, expected: str
 ) -> None:
     """A tokenizer, by transformers and alone, and a whisper model come from the second endpoint."""
     with FakeHub(models) as hub:
-        assert told(light, way, program, env=environ(tmp_path, first, hub)) == expected
+        assert told(light, start.way, program, env=environ(tmp_path, start.first, hub)) == expected
 
 
 def test_sentence_transformers(
     torch: Path,
-    way: list[str],
-    first: FakeHub,
+    start: Start,
     embedding_files: Callable[[Path], dict[str, bytes]],
     tmp_path: Path,
 ) -> None:
     """A real sentence-transformers model is fetched, loaded and used."""
     with FakeHub([Repo("huggingface", MINILM, embedding_files(torch))]) as hub:
-        assert told(torch, way, "embedding.py", env=environ(tmp_path, first, hub)) == "(1, 384)"
+        assert told(torch, start.way, "embedding.py", env=environ(tmp_path, start.first, hub)) == "(1, 384)"
 
 
 @pytest.mark.parametrize("name", ["fsmn-vad", FSMN_VAD], ids=["short name", "full name"])
-def test_funasr(
-    torch: Path, way: list[str], first: FakeHub, models: list[Repo], tmp_path: Path, wav: Path, name: str
-) -> None:
+def test_funasr(torch: Path, start: Start, models: list[Repo], tmp_path: Path, wav: Path, name: str) -> None:
     """FunASR fetches its detector under either of its names, loads it and finds speech."""
     with FakeHub(models) as hub:
-        segments = ast.literal_eval(told(torch, way, "funasr_vad.py", wav, name, env=environ(tmp_path, first, hub)))
+        segments = ast.literal_eval(
+            told(torch, start.way, "funasr_vad.py", wav, name, env=environ(tmp_path, start.first, hub))
+        )
     assert segments
     assert all(begin < end for begin, end in segments)
 
 
-def test_the_warm_up(torch: Path, way: list[str], first: FakeHub, models: list[Repo], tmp_path: Path) -> None:
+def test_the_warm_up(torch: Path, start: Start, models: list[Repo], tmp_path: Path) -> None:
     """The article's warm-up script loads its pipeline, and says so with its exit code."""
     with FakeHub(models) as hub:
-        assert told(torch, way, "warmup_model.py", env=environ(tmp_path, first, hub)) == "model loaded"
+        assert told(torch, start.way, "warmup_model.py", env=environ(tmp_path, start.first, hub)) == "model loaded"
 
 
-def test_the_warm_up_without_us(torch: Path, first: FakeHub, models: list[Repo], tmp_path: Path) -> None:
+def test_the_warm_up_without_us(torch: Path, models: list[Repo], tmp_path: Path) -> None:
     """Without mirrorhub the same script, in the same place, fails: that is what its readers meet."""
-    if "silent" in str(first.backend.plan):
-        pytest.skip("it would wait for ever")
-    with FakeHub(models) as hub:
+    with FakeHub([], [RefuseConnection()], name="dead") as first, FakeHub(models) as hub:
         command = [torch, HERE / "warmup_model.py"]
         env = environ(tmp_path, first, hub)
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
@@ -119,11 +106,9 @@ def test_the_warm_up_without_us(torch: Path, first: FakeHub, models: list[Repo],
     assert "not loaded" in done.stdout
 
 
-def test_the_web_app(
-    torch: Path, way: list[str], first: FakeHub, models: list[Repo], tmp_path: Path, wav: Path
-) -> None:
+def test_the_web_app(torch: Path, start: Start, models: list[Repo], tmp_path: Path, wav: Path) -> None:
     """The article's web page starts, answers, and detects speech for whoever uses it."""
-    with FakeHub(models) as hub, web_app(torch, way, environ(tmp_path, first, hub)) as address:
+    with FakeHub(models) as hub, web_app(torch, start.way, environ(tmp_path, start.first, hub)) as address:
         with urllib.request.urlopen(address, timeout=30) as page:
             assert "Voice activity detection" in page.read().decode()
         rows = ast.literal_eval(told(torch, [], "ask_web_app.py", address, wav, env={"HOME": str(tmp_path)}))
@@ -132,7 +117,7 @@ def test_the_web_app(
 
 
 @contextlib.contextmanager
-def web_app(python: Path, way: list[str], env: dict[str, str]) -> Iterator[str]:
+def web_app(python: Path, way: Sequence[str], env: dict[str, str]) -> Iterator[str]:
     """Start the page, and give the address that it prints."""
     command = [python, "-u", *way, HERE / "web_app.py"]
     with subprocess.Popen(command, env=env | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True) as process:

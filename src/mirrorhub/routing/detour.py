@@ -24,7 +24,13 @@ class Detour:
     """
 
     def __init__(self, function: FunctionType, route: Call) -> None:
-        self._function = innermost(function)
+        """Begin with the function as it is.
+
+        Args:
+            function: One that `innermost` has given.
+            route: Called with the original, and then with what the function was called with.
+        """
+        self._function = function
         self._route = route
         self._code = self._function.__code__
         self._defaults = self._function.__kwdefaults__
@@ -32,8 +38,8 @@ class Detour:
         self.original = _copy(self._function)
 
     def leads(self, function: FunctionType) -> bool:
-        """Whether it is this function that is led."""
-        return innermost(function) in (self._function, self.original)
+        """Whether it is this function that is led; while it is, `innermost` goes on to the original."""
+        return function in (self._function, self.original)
 
     def open(self) -> None:
         """Lead the function elsewhere from the next call on."""
@@ -54,19 +60,14 @@ class Detour:
             function.__dict__.pop("__wrapped__", None)
 
 
-def innermost(function: FunctionType) -> FunctionType:
-    """Return the function below all decorators, so that what these check and warn of stays as it is.
+def innermost(function: object) -> FunctionType | None:
+    """Return the function below all decorators, so that what these check and warn of stays; None if it is not Python's.
 
-    Raises:
-        TypeError: It is not written in Python.
+    Not inspect.unwrap: that module is large, and every Python that a program starts comes by here.
     """
-    # Not inspect.unwrap: that module is large, and every Python that a program starts comes by here.
-    found: object = function
-    while (inner := getattr(found, "__wrapped__", None)) is not None:
-        found = inner
-    if not isinstance(found, FunctionType):
-        raise TypeError(f"{function!r} is no function of Python's own")
-    return found
+    while (inner := getattr(function, "__wrapped__", None)) is not None:
+        function = inner
+    return function if isinstance(function, FunctionType) else None
 
 
 def _led_elsewhere(*args: Any, _mirrorhub_route: Call, **kwargs: Any) -> Any:

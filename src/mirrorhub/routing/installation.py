@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType, TracebackType
 from typing import Any, Self
 
-from mirrorhub.routing.detour import Detour
+from mirrorhub.routing.detour import Detour, innermost
 from mirrorhub.routing.routes import ROUTES
 
 
@@ -129,13 +129,13 @@ class _Finder:
 
 
 def _find(module: ModuleType, path: str) -> FunctionType | None:
-    """Return a function of a module or of one of its classes; None where this version of the SDK has none such."""
+    """Return a function of a module or of one of its classes; None where this version of the SDK has none of that."""
     found: object = module
     for name in path.split("."):
         found = vars(found).get(name)
         if found is None:
             return None
-    return found if isinstance(found, FunctionType) else None
+    return innermost(found)
 
 
 _state = _State()
