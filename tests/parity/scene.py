@@ -103,9 +103,10 @@ def repos(name: HubName) -> list[Repo]:
     main.tag("v2.0")
     main.tag("v9.0", "dev", at=FAR_AHEAD)
     plain = Repo(name, "org/un.tagged", FILES)
-    for branch in ("v1.0", "feature/x"):
-        plain.commit({"config.json": branch.encode()}, branch=branch)
     data = Repo(name, "org/data", {"train.csv": b"1,2\n", "data/test.csv": b"3,4\n"}, repo_type="dataset")
+    for repo in (plain, data):
+        for branch in ("v1.0", "feature/x"):
+            repo.commit({"config.json": branch.encode()}, branch=branch)
     private = Repo(name, "org/private", FILES, private=True)
     gated = Repo(name, "org/gated", FILES, gated=True)
     others = [Repo(name, "org/space", {"app.py": b"pass\n"}, repo_type="space"), Repo(name, "alone", FILES)]
