@@ -19,7 +19,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from modelscope_hub.errors import CacheNotFound, InvalidParameter
+from modelscope_hub.errors import CacheNotFound, FileDownloadError, InvalidParameter, PermissionDeniedError
 
 from benchmarks.signatures import installed, news
 from mirrorhub import errors, huggingface_hub, modelscope
@@ -233,3 +233,48 @@ def test_modules_below_are_there() -> None:
     assert (snapshot_download, model_file_download) == (modelscope.snapshot_download, modelscope.model_file_download)
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("mirrorhub.modelscope.none")
+
+
+def test_offline_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HF_HUB_OFFLINE counts whenever it is set, and nobody is asked."""
+    with hub() as there:
+        path = huggingface_hub.snapshot_download("org/name", endpoint=there.url)
+        there.log.clear()
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        assert huggingface_hub.snapshot_download("org/name", endpoint=there.url) == path
+        with pytest.raises(LocalEntryNotFoundError):
+            huggingface_hub.hf_hub_download("org/name", "none.json", endpoint=there.url)
+        with pytest.raises(ValueError, match="force_download"):
+            huggingface_hub.hf_hub_download("org/name", "config.json", endpoint=there.url, force_download=True)
+        assert not there.log.requests()
+
+
+def test_who_may_see_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stored token goes to an endpoint that was given with the call only where the call asks for it."""
+    monkeypatch.setenv("HF_TOKEN", "hf_stored")
+    sent = {}
+    with hub() as there:
+        for token in (None, False, True, "hf_own"):
+            there.log.clear()
+            huggingface_hub.snapshot_download("org/name", endpoint=there.url, token=token, force_download=True)
+            sent[token] = {"authorization" in request.headers for request in there.log.requests()}
+    assert sent == {None: {False}, False: {False}, True: {True}, "hf_own": {True}}
+
+
+def test_a_snapshot_says_which_file_failed() -> None:
+    """Modelscope's error of a snapshot names the file, and what happened to it, in its own classes."""
+    repo = Repo("modelscope", "org/gated", FILES, gated=True)
+    with FakeHub([repo]) as there, pytest.raises(FileDownloadError) as raised:
+        modelscope.snapshot_download("org/gated", endpoint=there.url)
+    assert isinstance(raised.value, errors.AccessDeniedError)
+    ((file, failure),) = raised.value.failed_files.items()
+    assert file in FILES
+    assert isinstance(failure, PermissionDeniedError)
+
+
+@pytest.mark.parametrize("name", ["snapshot_download", "dataset_snapshot_download"])
+def test_a_warning_points_at_who_wrote_it(name: str) -> None:
+    """A warning of an old argument names the line that gave it."""
+    with pytest.warns(DeprecationWarning, match="cookies") as caught, pytest.raises(Exception, match=r"."):
+        getattr(modelscope, name)("org/none", cookies={}, endpoint="http://127.0.0.1:9", max_workers=0)
+    assert {one.filename for one in caught if "cookies" in str(one.message)} == {__file__}

@@ -20,8 +20,8 @@ REASONS: dict[str, str] = {
     "modelscope.*snapshot_download-endpoint-dead, there": "What is on disk is used, with a warning; the SDK fails.",
     "modelscope.dataset_snapshot_download-dataset_id-None": MISSING,
     "modelscope.*_file_download-*_id-None": MISSING,
-    "modelscope.model_file_download-local_files_only-the only one there": "Offline nobody is asked, and the one revision "
-    "that is there does; the SDK asks for tags all the same.",
+    "modelscope.model_file_download-local_files_only-the only one there": "Offline nobody is asked, and the one "
+    "revision that is there does; the SDK asks for tags all the same.",
     "modelscope.*_file_download-*-moved": "A file that has changed on the hub is fetched again; the SDK takes any file "
     "of the name.",
 }

@@ -84,8 +84,8 @@ def _one(given: Given, kind: RepoType) -> str:
 def _call(given: Given, kind: RepoType) -> Call:
     repo_id = repo_id_of(given)
     if given["cookies"] is not None:
-        # To whoever called the function that the user called.
-        warnings.warn("cookies is deprecated and has no effect; use token", DeprecationWarning, stacklevel=6)
+        # The line of whoever called, not ours.
+        warnings.warn("cookies is deprecated and has no effect; use token", DeprecationWarning, stacklevel=5)
     older = None if given["local_dir"] else older_place(given, repo_id, kind)
     return Call(given, kind, repo_id, given["local_dir"] or older)
 
