@@ -231,6 +231,11 @@ def test_modules_below_are_there() -> None:
     assert (Error, repo_folder_name) == (EntryNotFoundError, hf_sdk.file_download.repo_folder_name)
     assert hf_hub_download is huggingface_hub.hf_hub_download
     assert (snapshot_download, model_file_download) == (modelscope.snapshot_download, modelscope.model_file_download)
+    from mirrorhub.modelscope.hub import snapshot_download as again
+
+    assert again is modelscope.snapshot_download
+    assert huggingface_hub.file_download.hf_hub_download is hf_hub_download
+    assert modelscope.hub.snapshot_download is snapshot_download
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("mirrorhub.modelscope.none")
 

@@ -9,9 +9,10 @@ huggingface_hub is there, too, and is its own. So are the modules below.
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mirrorhub.faces.submodules import watch
+from mirrorhub.faces.submodules import mirrored, watch
 
 if TYPE_CHECKING:
     from huggingface_hub import *  # noqa: F403
@@ -29,7 +30,8 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") and name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name not in __all__:
-        return getattr(import_module("huggingface_hub"), name)
+        found = getattr(import_module("huggingface_hub"), name)
+        return mirrored(found) if isinstance(found, ModuleType) else found
     from mirrorhub.faces.hf import face
 
     globals()[name] = ours = face(name)

@@ -9,9 +9,10 @@ there, too, and is its own. So are the modules below: `mirrorhub.modelscope.hub.
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from mirrorhub.faces.submodules import watch
+from mirrorhub.faces.submodules import mirrored, watch
 
 if TYPE_CHECKING:
     from mirrorhub.faces.ms_types import (
@@ -33,7 +34,8 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") and name not in ("__version__", "__release_datetime__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name not in __all__:
-        return getattr(import_module("modelscope"), name)
+        found = getattr(import_module("modelscope"), name)
+        return mirrored(found) if isinstance(found, ModuleType) else found
     from mirrorhub.faces.ms import face
 
     globals()[name] = ours = face(name)

@@ -20,7 +20,7 @@ from mirrorhub.chain.beat import Beat
 from mirrorhub.chain.walk import walk
 from mirrorhub.config import Settings
 from mirrorhub.diagnosis import resolution_error
-from mirrorhub.faults import Fault, Hopeless
+from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Lane
 from mirrorhub.listings import LISTINGS
@@ -149,7 +149,12 @@ class Inquiry:
         repo = self._request.repo
         if self._request.wanted.paths is None or not LISTINGS.knows(lane.endpoint, repo):
             return None
-        commit = await hub.commit(lane, repo, revision, beat)
+        try:
+            commit = await hub.commit(lane, repo, revision, beat)
+        except Failure as failure:
+            if failure.fault is Fault.NOT_A_HUB:
+                return None  # a mirror that knows the long question only
+            raise
         found = LISTINGS.find(lane.endpoint, repo, commit) if commit else None
         return replace(found, revision=revision) if found else None
 

@@ -26,9 +26,16 @@ class Mirror(ModuleType):
         theirs = sys.modules[self.__name__.removeprefix(PACKAGE)]
         if name in ("__all__", "__version__") or not name.startswith("__"):
             face, found = sys.modules[PACKAGE + self.__name__.split(".")[1]], getattr(theirs, name)
-            is_ours = name in _names(face) and not isinstance(found, ModuleType)
-            return getattr(face, name) if is_ours else found
+            if isinstance(found, ModuleType):
+                return mirrored(found)
+            return getattr(face, name) if name in face.__all__ else found
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Keep a function that bears the name of the module it lives in, as the SDK's package does."""
+        theirs = sys.modules.get(self.__name__.removeprefix(PACKAGE))
+        if not isinstance(value, Mirror) or isinstance(getattr(theirs, name, value), ModuleType):
+            super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
         """Return the names of the other one."""
@@ -67,5 +74,7 @@ def watch() -> None:
         sys.meta_path.append(Finder())
 
 
-def _names(face: ModuleType) -> frozenset[str]:
-    return frozenset(face.__all__)
+def mirrored(found: ModuleType) -> ModuleType:
+    """Return the module below a face that stands for one of an SDK; any other module as it is."""
+    is_theirs = found.__name__.partition(".")[0] in FACES and "." in found.__name__
+    return importlib.import_module(PACKAGE + found.__name__) if is_theirs else found
