@@ -52,12 +52,15 @@ ORDER = (
     "faces faces.submodules faces.signatures faces.raised faces.fitting",
     "faces.hf_errors faces.hf_bars faces.hf_arguments faces.hf_preview faces.hf",
     "huggingface_hub faces.ms_errors faces.ms_arguments faces.ms_disk faces.ms_types faces.ms modelscope",
+    "routing routing.detour routing.question routing.reply routing.inquiry routing.sessions",
+    "routing.hub_api routing.routes routing.installation",
+    "startup.sitecustomize",
     "cache cache.inventory cache.selection cache.verification cache.pruning",
     "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",
     "cli.endpoints_table cli.endpoints",
     "cli.cache_folders cli.cache_rows cli.cache_verify cli.cache_prune cli.cache cli.config",
     "cli.naming cli.spelling cli.order cli.dry_run cli.download cli.vad",
-    "cli.warmup",
+    "cli.warmup cli.run",
     "cli.why_errors cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]
@@ -79,9 +82,11 @@ PUBLIC = [
     "errors",
     "fetch",
     "file_download",
+    "install",
     "load_vad",
     "resolve",
     "snapshot_download",
+    "uninstall",
 ]
 
 
@@ -138,7 +143,11 @@ def test_who_imports_what_is_heavy() -> None:
     assert {name for name in users["numpy"] if not name.startswith("vad")} == set()
     assert {name for name in users["click"] | users["rich"] if not name.startswith("cli")} == set()
     sdks = users["modelscope"] | users["huggingface_hub"] | users["modelscope_hub"]
-    assert {name for name in sdks if not name.startswith("faces.")} <= {"cli.config", "huggingface_hub", "modelscope"}
+    assert {name for name in sdks if not name.startswith(("faces.", "routing."))} <= {
+        "cli.config",
+        "huggingface_hub",
+        "modelscope",
+    }
 
 
 def run(program: str, *arguments: str) -> object:

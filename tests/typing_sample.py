@@ -19,9 +19,11 @@ from mirrorhub import (
     errors,
     fetch,
     file_download,
+    install,
     load_vad,
     resolve,
     snapshot_download,
+    uninstall,
 )
 
 
@@ -32,6 +34,8 @@ def sync() -> None:
     file: str = file_download("org/name", "config.json", hub="huggingface")
     manifest: Manifest = resolve("org/name", trust="official")
     segments: list[Segment] = load_vad(max_end_silence_time=500)(path)
+    with install():
+        uninstall()
     print(snapshot.path / file, manifest.vouched_by.kind, [segment.start_ms for segment in segments])
     close()
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mirrorhub.config import Settings
     from mirrorhub.loop import close
     from mirrorhub.models import Endpoint, Manifest, Snapshot
+    from mirrorhub.routing.installation import install, uninstall
     from mirrorhub.vad import Segment
 
 # Imported when first used: `import mirrorhub` must cost next to nothing (PEP 562).
@@ -52,6 +53,8 @@ _HOMES = {
     "resolve": "api",
     "snapshot_download": "api",
     "Settings": "config",
+    "install": "routing.installation",
+    "uninstall": "routing.installation",
     "close": "loop",
     "Endpoint": "models",
     "Manifest": "models",
@@ -74,9 +77,11 @@ __all__ = [
     "errors",
     "fetch",
     "file_download",
+    "install",
     "load_vad",
     "resolve",
     "snapshot_download",
+    "uninstall",
 ]
 
 

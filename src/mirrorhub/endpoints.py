@@ -17,7 +17,7 @@ from mirrorhub.models import Capability, Endpoint, HubName, Repo
 
 _PULL: frozenset[Capability] = frozenset({"pull"})
 _PREFIXES: dict[str, HubName] = {"hf+": "huggingface", "ms+": "modelscope"}
-_OFFICIAL: dict[HubName, frozenset[str]] = {
+OFFICIAL: dict[HubName, frozenset[str]] = {
     "modelscope": frozenset(
         {
             "https://modelscope.cn",
@@ -111,7 +111,7 @@ def _if_it_serves(endpoint: Endpoint, repo: Repo, content: Content | None) -> It
 
 def _recognised(endpoint: Endpoint) -> Endpoint:
     """Know the hub itself by its address, where the user named it; whether it may see a token was said there."""
-    official = endpoint.named and endpoint.url in _OFFICIAL.get(endpoint.hub, frozenset())
+    official = endpoint.named and endpoint.url in OFFICIAL.get(endpoint.hub, frozenset())
     return replace(endpoint, official=True) if official else endpoint
 
 
@@ -123,5 +123,5 @@ def _named(address: str, hub: HubName) -> Endpoint:
         url = parse_url(address)
     except ValueError as error:
         raise ConfigError(f"endpoint {redact(address)!r}: {error}") from None
-    official = url in _OFFICIAL.get(hub, frozenset())
+    official = url in OFFICIAL.get(hub, frozenset())
     return Endpoint(url, hub, auth=official, official=official, named=True)

@@ -129,9 +129,7 @@ class Inquiry:
         return sum(self._lanes.hub(endpoint).told for endpoint in endpoints)
 
     async def _hurried(self, endpoint: Endpoint, beat: Beat) -> Manifest:
-        patience = self._settings.patience
-        times = DEAD_PATIENCE if self._chain.is_avoided(endpoint) else LIVING_PATIENCE
-        return await self._manifest(endpoint, beat, min(patience.connect_limit_s, times * patience.connect_s))
+        return await self._manifest(endpoint, beat, hurried_s(self._chain, endpoint))
 
     async def _manifest(self, endpoint: Endpoint, beat: Beat, connect_limit_s: float | None = None) -> Manifest:
         hub, lane = self._lanes.hub(endpoint), self._lanes.lane(endpoint)
@@ -154,6 +152,12 @@ class Inquiry:
         commit = await hub.commit(lane, repo, revision, beat)
         found = LISTINGS.find(lane.endpoint, repo, commit) if commit else None
         return replace(found, revision=revision) if found else None
+
+
+def hurried_s(chain: Chain, endpoint: Endpoint) -> float:
+    """Return how long a connection may take while others wait."""
+    times = DEAD_PATIENCE if chain.is_avoided(endpoint) else LIVING_PATIENCE
+    return min(chain.patience.connect_limit_s, times * chain.patience.connect_s)
 
 
 async def _as_it_is(endpoint: Endpoint, manifest: Manifest) -> Manifest:

@@ -27,6 +27,7 @@ from mirrorhub.cli.cache import cache
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
 from mirrorhub.cli.endpoints import endpoints
+from mirrorhub.cli.run import run
 from mirrorhub.cli.vad import vad
 from mirrorhub.cli.warmup import warmup
 from mirrorhub.cli.why import why
@@ -61,7 +62,7 @@ def cli(context: click.Context, verbose: int, token: str | None, endpoint: str |
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, why, vad, warmup, endpoints, bench, cache, config):
+for command in (download, run, why, vad, warmup, endpoints, bench, cache, config):
     cli.add_command(command)
 
 

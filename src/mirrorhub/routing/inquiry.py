@@ -1,0 +1,134 @@
+"""An SDK's question, asked along the chain: the SDK's own address may be dead, and it would wait there.
+
+Endpoints are asked in order, beside a silent one the next. A hub's no counts once the others have had their turn: a
+mirror does not hold everything. Who may see which token is decided as for every other call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mirrorhub.config import Settings
+from mirrorhub.errors import ConfigError, MirrorHubError, RepoNotFoundError, RevisionNotFoundError
+from mirrorhub.faults import Failure, Fault, Hopeless
+from mirrorhub.models import Endpoint, SnapshotRequest, Wanted
+from mirrorhub.routing.question import Question
+from mirrorhub.routing.reply import Reply, of_file, of_repo, passed_on
+
+if TYPE_CHECKING:
+    from mirrorhub.asking import Asking
+    from mirrorhub.chain.beat import Beat
+    from mirrorhub.http.client import Answer, Client
+
+LAPS = 1
+"""How often the chain is walked: an SDK asks again by itself."""
+_NO = {401: Fault.DENIED, 403: Fault.DENIED, 404: Fault.NO_FILE}
+
+
+def ask(question: Question, settings: Settings) -> Reply | None:
+    """Ask along the chain.
+
+    Returns:
+        The answer; None where the chain serves no such repository.
+
+    Raises:
+        Hopeless: Nobody answered.
+        MirrorHubError: Nobody could list the repository whose file is asked about.
+    """
+    from mirrorhub import loop
+
+    settings = replace(settings, patience=replace(settings.patience, laps=LAPS))
+
+    async def work(client: Client) -> Reply:
+        return await _Inquiry(question).run(settings, client)
+
+    try:
+        return loop.run(work, settings)
+    except ConfigError:
+        return None
+
+
+class _Inquiry:
+    """One question on its way, and what has been said to it that is not the last word."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._noes: dict[Endpoint, Reply] = {}
+
+    async def run(self, settings: Settings, client: Client) -> Reply:
+        """Return the first answer; where there is none, the most official no, or what a listing says."""
+        from mirrorhub.asking import asking
+
+        asked = self._question
+        wanted = SnapshotRequest(asked.repo, asked.revision, Wanted(), token=asked.token)
+        async with asking(wanted, settings, client) as call:
+            if asked.file is not None:
+                return await self._of_file(call)
+            try:
+                return await self._walk(call)
+            except Hopeless:
+                found = self._most_official() or await self._of_repo(call)
+                if found is None:
+                    raise
+                return found
+
+    async def _walk(self, call: Asking) -> Reply:
+        from mirrorhub.chain.walk import walk
+        from mirrorhub.resolver import hurried_s
+
+        async def ask(endpoint: Endpoint, beat: Beat) -> Reply:
+            lane = call.lanes.lane(endpoint)
+            # Others wait: who does not connect soon has nothing to say.
+            lane.contact.timeouts = replace(lane.contact.timeouts, connect_s=hurried_s(call.chain, endpoint))
+            return self._read(endpoint, await lane.get(self._question.path, beat))
+
+        speakers = [one for one in call.chain.endpoints if one.hub == self._question.repo.hub and not one.repo]
+        return await walk(call.chain, "question", ask, _as_it_is, endpoints=speakers, told=False)
+
+    def _read(self, endpoint: Endpoint, answer: Answer) -> Reply:
+        """Take an answer.
+
+        Raises:
+            Failure: It is a no, or no hub's answer.
+        """
+        from mirrorhub.lane import common_failure
+
+        reply = passed_on(answer, endpoint.address, self._question.home)
+        if reply is None or answer.status not in (200, *_NO):
+            raise Failure(Fault.NOT_A_HUB, "answered no JSON") if answer.status == 200 else common_failure(answer)
+        if answer.status != 200:
+            self._noes[endpoint] = reply
+            raise Failure(_NO[answer.status], f"answered {answer.status}")
+        return reply
+
+    def _most_official(self) -> Reply | None:
+        first = max(self._noes, key=lambda endpoint: endpoint.official, default=None)
+        return None if first is None else self._noes[first]
+
+    async def _of_repo(self, call: Asking) -> Reply | None:
+        """Say whether the repository is there: a mirror may know listings and files, and nothing else."""
+        from mirrorhub.resolver import resolve
+
+        if not self._question.is_existence:
+            return None
+        try:
+            await resolve(call.request, call.settings, call.chain, call.lanes)
+        except RepoNotFoundError:
+            return of_repo(self._question.repo, exists=False)
+        except MirrorHubError:
+            return None
+        return of_repo(self._question.repo, exists=True)
+
+    async def _of_file(self, call: Asking) -> Reply:
+        from mirrorhub.resolver import resolve
+
+        try:
+            return of_file(self._question, await resolve(call.request, call.settings, call.chain, call.lanes))
+        except (RepoNotFoundError, RevisionNotFoundError) as error:
+            code = "RepoNotFound" if isinstance(error, RepoNotFoundError) else "RevisionNotFound"
+            return Reply(404, {"x-error-code": code, "x-error-message": "not found"})
+
+
+async def _as_it_is(endpoint: Endpoint, reply: Reply) -> Reply:
+    return reply
