@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "ms"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setenv("SSL_CERT_FILE", str(certs.ca_file()))
+    if config := sys.modules.get("modelscope_hub.config"):
+        # The SDK reads its variables once in a process: it would go on with the cache of another test.
+        config.set_default_config(None)
 
 
 @pytest.fixture(scope="session")

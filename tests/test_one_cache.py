@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mirrorhub import fetch, file_download, resolve
+from mirrorhub.api import preview
 from mirrorhub.cli import main
 from mirrorhub.errors import NotCachedError, ResolutionError
 from mirrorhub.paths import OWN_FOLDER
@@ -133,6 +134,17 @@ def test_an_older_directory_stays_in_use(place: str, tmp_path: Path) -> None:
     assert (found.path, found.verified) == (folder, True)
     assert contents(folder) == {**FILES, ".gitattributes": b"*.bin"}
     assert not (tmp_path / "ms/models/org--tiny-0.5B").exists()
+
+
+def test_a_preview_of_an_older_directory(tmp_path: Path) -> None:
+    """A dry run names the directory that the call will return, and what is there does not come."""
+    repo = Repo("modelscope", ID, FILES)
+    folder = older(tmp_path, repo.files)
+    (folder / "model.bin").unlink()
+    with FakeHub([repo]) as hub:
+        found = preview(ID, endpoints=hub.url)
+        assert (found.path, [entry.path for entry in found.fetch]) == (folder, ["model.bin"])
+        assert fetch(ID, endpoints=hub.url).path == folder
 
 
 def test_an_older_directory_with_a_link(tmp_path: Path) -> None:

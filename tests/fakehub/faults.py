@@ -2,7 +2,7 @@
 
   the connection   NoConnect RefuseConnection HangOnAccept LateHandshake
   the answer       Status Html NotJson Redirect RedirectLoop RedirectDowngrade RangeIgnored RangeRefused Range200
-  the listing      NoSizes NoDigests BadListing HugeListing
+  the listing      NoSizes WrongSizes NoDigests BadListing HugeListing
   the bytes        Alter Truncate OverLong EndlessBody WrongContentRange NoContentLength GzipBody
   the delivery     HangBeforeAnswer HangInBody Reset RstStream GoAway Close Drip Slow LowerStreamLimit
 
@@ -195,6 +195,23 @@ class NoSizes(Fault):
         """Drop every size."""
         bare = response.with_header("x-linked-size", None)
         return _edit_rows(request, bare, lambda rows: [_without(row, "Size", "size") for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSizes(Fault):
+    """Listings whose sizes are off by so many bytes; the digests are right."""
+
+    kinds: ClassVar[frozenset[Kind]] = LISTING
+    by: int = 1
+
+    def after(self, request: Request, response: Response) -> Response:
+        """Move every size that is told."""
+        return _edit_rows(request, response, lambda rows: [self._moved(row) for row in rows])
+
+    def _moved(self, row: Mapping[str, object]) -> dict[str, object]:
+        sizes = {name: size + self.by for name in ("Size", "size") if isinstance(size := row.get(name), int)}
+        lfs = row.get("lfs")
+        return {**row, **sizes, **({"lfs": self._moved(lfs)} if isinstance(lfs, dict) else {})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def _revisions(repo: Repo | None) -> Response:
 
 def _revision_row(repo: Repo, name: str, id: str) -> dict[str, object]:
     commit = repo.find(id)
-    return {"Revision": name, "CreatedAt": commit.created_at if commit else None}
+    return {"Revision": name, "CreatedAt": repo.tagged_at.get(name, commit.created_at if commit else None)}
 
 
 def _listing(site: Site, repo: Repo | None, request: Request) -> Response:

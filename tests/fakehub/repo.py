@@ -77,6 +77,7 @@ class Repo:
     Attributes:
         branches: Name of each branch and the id of its commit.
         tags: Name of each tag and the id of its commit, newest first.
+        tagged_at: When a tag was given, in epoch seconds, where that was not when its commit was made.
         granted: Whether the hub's own token has been let into this gated repository.
     """
 
@@ -100,6 +101,7 @@ class Repo:
         self.granted = granted
         self.branches: dict[str, str] = {}
         self.tags: dict[str, str] = {}
+        self.tagged_at: dict[str, int] = {}
         self._lfs = tuple(lfs)
         self._commits: dict[str, Commit] = {}
         self.commit(files)
@@ -149,12 +151,14 @@ class Repo:
         self.branches[name] = made.id
         return made
 
-    def tag(self, name: str, revision: str | None = None) -> Commit:
+    def tag(self, name: str, revision: str | None = None, *, at: int | None = None) -> Commit:
         """Name a commit for good; the newest tag comes first, as the hubs list them."""
         commit = self.find(revision) if revision else self.head
         if commit is None:
             raise KeyError(f"{self!r} has no revision {revision!r}")
         self.tags = {name: commit.id, **self.tags}
+        if at is not None:
+            self.tagged_at[name] = at
         return commit
 
     def find(self, revision: str) -> Commit | None:

@@ -49,8 +49,13 @@ _TOLD_OF = ChainError | StoreError | LockTimeoutError
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mirrorhub")
 @click.option("-v", "--verbose", count=True, help="Say what is tried and why it is left; twice for every request.")
-def cli(verbose: int) -> None:
+@click.option("--token", hidden=True)
+@click.option("--endpoint", hidden=True)
+@click.pass_context
+def cli(context: click.Context, verbose: int, token: str | None, endpoint: str | None) -> None:
     """Bring models to disk through whatever endpoint works, and find speech with FSMN-VAD."""
+    # modelscope's command line takes these two before the command, too.
+    context.default_map = {"download": {"token": token, "endpoints": (endpoint,) if endpoint else ()}}
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("mirrorhub").setLevel(level)

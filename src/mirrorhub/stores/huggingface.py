@@ -75,9 +75,14 @@ class HuggingFaceStore:
         finally:
             self._clear_links(placed.values())
         if manifest.revision != commit:
-            self._write_ref(manifest.revision, commit)
+            self.write_ref(manifest.revision, commit)
 
-    def _write_ref(self, name: str, commit: str) -> None:
+    def write_ref(self, name: str, commit: str) -> None:
+        """Let a revision lead to a commit.
+
+        Raises:
+            OSError: The disk refuses.
+        """
         refs = self.home / "refs"
         ref = refs / name
         for folder in (refs, *(refs / parent for parent in reversed(PurePosixPath(name).parents[:-1]))):
@@ -123,7 +128,7 @@ class HuggingFaceStore:
         marks.write_absent(self.home, manifest.commit, path)
         if manifest.revision != manifest.commit:
             with suppress(OSError):
-                self._write_ref(manifest.revision, manifest.commit)
+                self.write_ref(manifest.revision, manifest.commit)
 
     def elsewhere(self, entry: FileEntry) -> Path | None:
         """Return the blob, which may have come with another revision; or the content in another repository."""
