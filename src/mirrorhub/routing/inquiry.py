@@ -85,7 +85,7 @@ class _Inquiry:
 
     async def _walk(self, call: Asking) -> Reply:
         from mirrorhub.chain.walk import walk
-        from mirrorhub.resolver import hurried_s
+        from mirrorhub.resolver import believed_endpoints, hurried_s
 
         async def ask(endpoint: Endpoint, beat: Beat) -> Reply:
             lane = call.lanes.lane(endpoint)
@@ -93,7 +93,8 @@ class _Inquiry:
             lane.contact.timeouts = replace(lane.contact.timeouts, connect_s=hurried_s(call.chain, endpoint))
             return self._read(endpoint, await lane.get(self._question.path, beat))
 
-        speakers = [one for one in call.chain.endpoints if one.hub == self._question.repo.hub and not one.repo]
+        believed, others = believed_endpoints(self._question.repo.hub, call.chain.endpoints, call.settings.trust)
+        speakers = [endpoint for endpoint in (*believed, *others) if not endpoint.repo]
         return await walk(call.chain, "question", ask, _as_it_is, endpoints=speakers, told=False)
 
     def _read(self, endpoint: Endpoint, answer: Answer) -> Reply:
