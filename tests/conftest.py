@@ -32,7 +32,8 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setenv("SSL_CERT_FILE", str(certs.ca_file()))
     if config := sys.modules.get("modelscope_hub.config"):
-        config.set_default_config(None)  # it keeps the first environment that it has seen
+        # The SDK reads its variables once in a process: it would go on with the cache of another test.
+        config.set_default_config(None)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mirrorhub.diagnosis import ADVICE, OTHERWISE, resolution_error
@@ -59,3 +61,10 @@ def test_a_revision_that_nobody_named(revision: str | None, words: str) -> None:
     assert words in error.message
     assert "@default" not in said((A, Fault.SERVER_ERROR), revision=revision)
     assert ("@v1" in said((A, Fault.SERVER_ERROR), revision=revision)) is (revision == "v1")
+
+
+def test_a_hub_that_lists_what_another_has_not() -> None:
+    """A hub whose listing is not accepted has the repository, whatever another one says."""
+    official = replace(A, official=True)
+    told = said((official, Fault.BAD_LISTING), (replace(B, official=True), Fault.NO_REPO))
+    assert told.startswith(f"{SAYING}A listing was not accepted")

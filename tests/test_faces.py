@@ -21,7 +21,10 @@ from huggingface_hub.errors import (
 )
 from modelscope_hub.errors import CacheNotFound, InvalidParameter
 
+from benchmarks.signatures import installed, news
 from mirrorhub import errors, huggingface_hub, modelscope
+from mirrorhub.faces import hf
+from mirrorhub.faces.signatures import Part, spoken_by_us
 from tests.fakehub import FakeHub, Repo
 
 FILES = {"config.json": b"{}", "sub/x.txt": b"x" * 3000, "model.bin": b"m" * 5000}
@@ -120,3 +123,113 @@ def test_arguments_are_the_sdks() -> None:
         modelscope.snapshot_download()
     with pytest.warns(DeprecationWarning, match="cookies"), pytest.raises(CacheNotFound):
         modelscope.snapshot_download("org/name", cookies={}, local_files_only=True)
+
+
+def test_every_parameter_is_known() -> None:
+    """Of the installed versions no parameter is unknown, and none is gone."""
+    assert news(installed()) == []
+
+
+def test_a_new_parameter_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    """What a newer SDK has added is told, and taken with a warning where it says something."""
+
+    def newer(repo_id: str, *, brand_new: int = 3) -> None:
+        """A function of a version to come."""
+
+    assert news({"hub.newer": (newer, Part(dict, frozenset({"repo_id", "old"})))}) == [
+        "hub.newer: brand_new is new: not known to mirrorhub",
+        "hub.newer: old is gone: TypeError, as from the SDK",
+    ]
+    ours = spoken_by_us(newer, Part(lambda given: given["repo_id"], frozenset({"repo_id"})), "hub", lambda one: one)
+    assert (ours("a"), ours("a", brand_new=3), caplog.messages) == ("a", "a", [])
+    assert ours("a", brand_new=4) == "a"
+    assert "brand_new" in caplog.text
+    with pytest.raises(TypeError, match="newer"):
+        ours("a", other=1)
+
+
+def test_an_older_version_has_fewer() -> None:
+    """What the installed version does not have is its TypeError, whatever we know."""
+
+    def snapshot_download(repo_id: str, *, cache_dir: str | None = None, endpoint: str | None = None) -> str:
+        """A function of an older version."""
+        raise NotImplementedError
+
+    ours = spoken_by_us(snapshot_download, hf.PARTS["snapshot_download"], "hub", lambda one: one)
+    with hub() as there:
+        assert Path(ours("org/name", endpoint=there.url), "config.json").read_bytes() == FILES["config.json"]
+        with pytest.raises(TypeError, match="dry_run"):
+            ours("org/name", dry_run=True)
+
+
+def test_files_in_a_row_are_cheap() -> None:
+    """Of a repository that is known already, a file that is there costs one request, and so does one that is not."""
+    with hub(blobs=False) as there:
+        for name in ("config.json", "sub/x.txt"):
+            huggingface_hub.hf_hub_download("org/name", name, endpoint=there.url)
+        there.log.clear()
+        huggingface_hub.hf_hub_download("org/name", "config.json", endpoint=there.url)
+        with pytest.raises(EntryNotFoundError):
+            huggingface_hub.hf_hub_download("org/name", "none.json", endpoint=there.url)
+        assert [request.kind for request in there.log.requests()] == ["revision", "revision"]
+
+
+def test_who_calls_is_told() -> None:
+    """The caller's own headers and name reach the one endpoint that was given with the call."""
+    with hub() as there:
+        huggingface_hub.snapshot_download(
+            "org/name", endpoint=there.url, headers={"X-Own": "1"}, library_name="lib", library_version="2"
+        )
+        heard = [request.headers for request in there.log.requests()]
+    assert {headers["x-own"] for headers in heard} == {"1"}
+    assert all(headers["user-agent"].endswith("; lib/2") for headers in heard)
+
+
+def test_progress_is_shown_by_the_callers_class() -> None:
+    """A class of one's own counts bytes and files, also where nothing had to be fetched."""
+    seen: list[tuple[object, object, int]] = []
+
+    class Bar:
+        """A bar that is no tqdm."""
+
+        def __init__(self, **given: object) -> None:
+            self.given, self.count = given, int(str(given.get("initial") or 0))
+
+        def update(self, count: int) -> None:
+            """So many more."""
+            self.count += count
+
+        def close(self) -> None:
+            """It is over."""
+            seen.append((self.given.get("unit"), self.given["total"], self.count))
+
+    with hub() as there:
+        for _ in range(2):
+            huggingface_hub.snapshot_download("org/name", endpoint=there.url, tqdm_class=Bar)
+    size = sum(map(len, FILES.values()))
+    assert seen == [("B", size, size), (None, 3, 3), (None, 3, 3)]
+
+
+def test_the_newest_tag_of_a_release() -> None:
+    """`model_file_download` takes the newest tag that the installed version may know, as the SDK does."""
+    repo = Repo("modelscope", "org/name", FILES)
+    repo.tag("v1.0")
+    repo.commit({"config.json": b"new"})
+    repo.tag("v99", at=4_000_000_000)
+    with FakeHub([repo]) as there:
+        path = Path(modelscope.model_file_download("org/name", "config.json", endpoint=there.url))
+        assert (path.parent.name, path.read_bytes()) == ("v1.0", FILES["config.json"])
+
+
+def test_modules_below_are_there() -> None:
+    """Code that names the module a function lived in gets ours, and the SDK's other names beside it."""
+    from mirrorhub.huggingface_hub.errors import EntryNotFoundError as Error
+    from mirrorhub.huggingface_hub.file_download import hf_hub_download, repo_folder_name
+    from mirrorhub.modelscope.hub.file_download import model_file_download
+    from mirrorhub.modelscope.hub.snapshot_download import snapshot_download
+
+    assert (Error, repo_folder_name) == (EntryNotFoundError, hf_sdk.file_download.repo_folder_name)
+    assert hf_hub_download is huggingface_hub.hf_hub_download
+    assert (snapshot_download, model_file_download) == (modelscope.snapshot_download, modelscope.model_file_download)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("mirrorhub.modelscope.none")

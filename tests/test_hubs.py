@@ -53,7 +53,7 @@ LINKS = {
 
 
 @pytest.mark.parametrize("prefix", fewer({"no prefix": "", "a prefix": "/hf"}, "a prefix"))
-@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
+@pytest.mark.parametrize("link", fewer(LINKS, "only a query", "the hub's own host", "over http", "several"))
 def test_where_the_next_page_is(link: str, prefix: str) -> None:
     """The next page of a listing is asked for where the first one came from, whatever host a mirror passes on."""
     model = repo("huggingface", MANY)
@@ -128,13 +128,12 @@ def test_a_repository_with_nothing_in_it(hub_name: HubName) -> None:
 
 def test_folders_of_a_listing_that_was_cut_off() -> None:
     """A listing of 3,000 rows is walked folder by folder, through as many levels as it takes."""
-    files = {f"a/b/{n % 2}/{n % 5}/{n:05d}.txt": b"" for n in range(6200)} | {"README.md": b"#"}
+    files = {f"a/b/{n % 2}/{n % 5}/{n:05d}.txt": b"" for n in range(3000)} | {"README.md": b"#"}
     with FakeHub([repo("modelscope", files)]) as hub:
         snapshot = fetch("org/name", endpoints=hub.url, allow_patterns="*.md")
         assert {entry.path for entry in snapshot.manifest.files} == set(files)
         asked = [(one.query.get("Root", ""), one.query["Recursive"]) for one in hub.log.requests(kind="listing")]
-    whole = ["", "a", "a/b", "a/b/0", "a/b/1", *(f"a/b/{n}/{m}" for n in range(2) for m in range(5))]
-    split = ["", "a", "a/b", "a/b/0", "a/b/1"]
+    whole, split = ["", "a", "a/b", "a/b/0", "a/b/1"], ["", "a", "a/b"]
     assert sorted(asked) == sorted([(root, "True") for root in whole] + [(root, "False") for root in split])
 
 
@@ -161,7 +160,7 @@ HICCUPS: dict[str, Fault] = {"denied": DENIAL, "broken": Status(502), "busy": St
 
 
 @pytest.mark.parametrize("fault", fewer(HICCUPS, "denied"))
-@pytest.mark.parametrize("kind", ["model", "dataset"])
+@pytest.mark.parametrize("kind", fewer({"model": "model", "dataset": "dataset"}, "dataset"))
 def test_a_hiccup_in_the_middle_of_a_listing(kind: RepoType, fault: Fault) -> None:
     """A page that fails among many is asked for again, alone, however often one does: the others are kept."""
     files = {f"s{n % 9}/{n:05d}.txt": b"" for n in range(3100)}
@@ -467,7 +466,7 @@ BUSY: dict[str, Status] = {
 
 
 @pytest.mark.parametrize("fault", BUSY.values(), ids=BUSY)
-@pytest.mark.parametrize("hub_name", HUBS)
+@pytest.mark.parametrize("hub_name", fewer({name: name for name in HUBS}, "huggingface"))
 def test_one_that_asks_for_time(hub_name: HubName, fault: Status) -> None:
     """Who asks for time is left in peace, in whatever words; the others are asked meanwhile."""
     with FakeHub([repo(hub_name)], [fault], name="a") as busy, FakeHub([repo(hub_name)], name="b") as good:

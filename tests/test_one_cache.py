@@ -116,7 +116,7 @@ def test_books_that_are_no_files(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b/.msc").write_bytes(pickle.dumps([{"Path": "../x", "Revision": "c"}, ROWS[0]]))
     (tmp_path / "b/.mv").write_text("Revision:../../etc,CreatedAt:1")
-    assert read_books(tmp_path / "b") == Books(None, {"a/b.txt": "c" * 40}, kept=True)
+    assert read_books(tmp_path / "b") == Books(None, None, {"a/b.txt": "c" * 40}, kept=True)
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=list(PLACES))
@@ -145,6 +145,16 @@ def test_a_preview_of_an_older_directory(tmp_path: Path) -> None:
         found = preview(ID, endpoints=hub.url)
         assert (found.path, [entry.path for entry in found.fetch]) == (folder, ["model.bin"])
         assert fetch(ID, endpoints=hub.url).path == folder
+
+
+def test_an_older_directory_with_a_link(tmp_path: Path) -> None:
+    """From 1.22 on the name with its dots is a link to the directory: the same place is used."""
+    repo = Repo("modelscope", ID, FILES)
+    folder = older(tmp_path, repo.files, PLACES["1.22"])
+    (folder.parent / "tiny-0.5B").symlink_to(folder)
+    with FakeHub([repo]) as hub:
+        assert fetch(ID, endpoints=hub.url).path == folder
+        assert not hub.log.requests(kind="body")
 
 
 def test_a_branch_that_moved_since(tmp_path: Path) -> None:
@@ -185,6 +195,36 @@ def test_an_older_directory_of_a_tag(tmp_path: Path) -> None:
         assert fetch(ID, "v1.0.0", endpoints=hub.url).path == folder
         assert fetch(ID, "master", endpoints=hub.url).path != folder
         assert not hub.log.requests(kind="body")
+
+
+def test_a_folder_of_an_older_version(tmp_path: Path) -> None:
+    """A folder that was named to an older version is of the revision that its books name, and as whole as they say."""
+    folder = older(tmp_path, Repo("modelscope", ID, FILES).files, "folder")
+    assert fetch(ID, "master", local_dir=folder, local_files_only=True).path == folder
+    with pytest.raises(NotCachedError):
+        fetch(ID, "v2", local_dir=folder, local_files_only=True)
+    (folder / "model.bin").unlink()
+    with pytest.raises(NotCachedError, match=r"model\.bin"):
+        fetch(ID, local_dir=folder, local_files_only=True)
+
+
+def test_what_an_older_version_had_not_finished(tmp_path: Path) -> None:
+    """What it kept on its way is no file of the repository."""
+    folder = older(tmp_path, Repo("modelscope", ID, FILES).files, "folder")
+    (folder / "._____temp").mkdir()
+    (folder / "._____temp/model.bin").write_bytes(b"half")
+    assert set(fetch(ID, local_dir=folder, local_files_only=True).files) == set(FILES)
+
+
+def test_a_data_set_of_a_models_name(tmp_path: Path) -> None:
+    """With `cache_dir=` an older version has put both in one place: its books tell whose the directory is."""
+    older(tmp_path, Repo("modelscope", ID, FILES).files, PLACES["1.12"])
+    with pytest.raises(NotCachedError):
+        fetch(ID, repo_type="dataset", local_files_only=True)
+    (tmp_path / PLACES["1.12"] / ".mv").write_text("master")
+    assert fetch(ID, repo_type="dataset", local_files_only=True).path == tmp_path / PLACES["1.12"]
+    with pytest.raises(NotCachedError):
+        fetch(ID, local_files_only=True)
 
 
 def test_an_older_directory_that_is_not_whole(tmp_path: Path) -> None:
@@ -340,6 +380,27 @@ def stored_by_sdk(tmp_path: Path, repo: Repo, *, tree: bool = True) -> Path:
         (home / "trees").mkdir()
         (home / f"trees/{commit}.json").write_text(json.dumps({"format_version": 1, "files": rows}))
     return snapshot
+
+
+def test_a_store_that_their_repositories_share(tmp_path: Path) -> None:
+    """Blobs that are links into huggingface_hub's store of all repositories are hits; damage there is healed here."""
+    repo = hugging()
+    snapshot = stored_by_sdk(tmp_path, repo)
+    blob = tmp_path / "hf/models--org--name/blobs" / repo.files["model.bin"].etag
+    shared = tmp_path / "hf/blobs/ab" / ("ab" * 32)
+    shared.parent.mkdir(parents=True)
+    (tmp_path / "hf/blobs/.huggingface-shared-blobs").write_text("1\n")
+    blob.replace(shared)
+    blob.symlink_to(os.path.relpath(shared, blob.parent))
+    with FakeHub([repo]) as hub:
+        assert fetch("hf://org/name", endpoints=hub.url).path == snapshot
+        assert not hub.log.requests(kind="body")
+        shared.write_bytes(b"x" * 30_000)
+        assert contents(fetch("hf://org/name", endpoints=hub.url).path) == FILES
+        assert set(hub.log.bytes_sent_by_file()) == {"model.bin"}
+    assert shared.read_bytes() == b"x" * 30_000
+    assert main(["cache", "prune", "-y", "hf://org/name"]) == 0
+    assert shared.exists()
 
 
 @pytest.mark.parametrize("tree", [True, False], ids=["tree", "no-tree"])

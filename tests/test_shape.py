@@ -49,7 +49,7 @@ ORDER = (
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
     "api",
-    "faces faces.signatures faces.raised faces.fitting",
+    "faces faces.submodules faces.signatures faces.raised faces.fitting",
     "faces.hf_errors faces.hf_bars faces.hf_arguments faces.hf_preview faces.hf",
     "huggingface_hub faces.ms_errors faces.ms_arguments faces.ms_disk faces.ms_types faces.ms modelscope",
     "routing routing.detour routing.question routing.reply routing.inquiry routing.sessions",

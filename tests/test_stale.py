@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mirrorhub import Snapshot, errors, fetch, file_download
+from mirrorhub import Endpoint, Snapshot, errors, fetch, file_download
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import (
     Alter,
@@ -26,7 +26,7 @@ from tests.fakehub.faults import (
     Status,
     Truncate,
 )
-from tests.fakehub.repo import sample_bytes
+from tests.fakehub.repo import HubName, sample_bytes
 from tests.fakehub.rules import ConnectionFault, Fault, Rule
 from tests.quick import IMPATIENT, quick
 
@@ -75,7 +75,7 @@ def down(fault: Fault | ConnectionFault) -> Callable[[], str]:
     """Return who makes an address at which that goes wrong."""
 
     def address() -> str:
-        holder = [Repo(name, "org/name", OLD) for name in ("modelscope", "huggingface")]  # type: ignore[arg-type]
+        holder = [Repo(name, "org/name", OLD) for name in ("modelscope", "huggingface")]
         rule = fault if isinstance(fault, ConnectionFault) else Rule(fault, lambda request: True)
         hub = FakeHub(holder, [rule], name="down")
         hub.start()
@@ -313,3 +313,20 @@ def test_a_commit_and_trust() -> None:
         assert not hub.log.requests()
         with pytest.raises(errors.ResolutionError):
             fetch("hf://org/name", repo.head.id, settings=quick(hub.url, trust="official"), allow_stale=False)
+
+
+@pytest.mark.parametrize("hub_name", ["modelscope", "huggingface"])
+def test_another_hub_says_no(hub_name: HubName) -> None:
+    """Where an official hub cannot be asked, another one's no is not the last word: what is on disk is returned."""
+    with FakeHub([Repo(hub_name, "org/name", OLD)]) as hub, FakeHub([]) as other:
+        here, there = (Endpoint(one.url, hub_name, official=True) for one in (hub, other))
+        path = fetch("org/name", hub=hub_name, settings=quick(here, there)).path
+        hub.set_faults(Status(503))
+        found = fetch("org/name", hub=hub_name, settings=quick(here, there))
+        assert (found.path, found.stale) == (path, True)
+        with pytest.raises(errors.RepoNotFoundError, match=f"{hub.url} could not be asked, and may have it"):
+            fetch("org/name", hub=hub_name, settings=quick(here, there), allow_stale=False)
+        hub.set_faults(Status(404, json={"Code": 404, "Message": "gone", "error": "Repository not found"}))
+        with pytest.raises(errors.RepoNotFoundError) as caught:
+            fetch("org/name", hub=hub_name, settings=quick(here, there))
+        assert "could not be asked" not in str(caught.value)

@@ -646,7 +646,7 @@ def _call(
         force_download=options.get("force_download", False),
         verify=options.get("verify", False),
         allow_stale=options.get("allow_stale", True),
-        max_workers=_workers(options.get("max_workers") or MAX_WORKERS),
+        max_workers=_workers(MAX_WORKERS if (most := options.get("max_workers")) is None else most),
         watchers=_watchers(options),
         headers=_headers(options.get("headers")),
         agent=_agent(options.get("user_agent")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mirrorhub.chain.verdicts import FINAL_WORDS
 from mirrorhub.errors import (
     AccessDeniedError,
     IntegrityError,
@@ -61,14 +62,22 @@ def resolution_error(
     match failure.fault if failure else None:
         case Fault.NO_REPO:
             message = f"There is no repository {repo}, or it is private. Check the id and the hub, or give a token."
-            return RepoNotFoundError(message, attempts)
+            return RepoNotFoundError(f"{message}{_unheard(hopeless)}", attempts)
         case Fault.NO_REVISION:
             which = f"revision {revision!r}" if revision else "default branch"
             message = f"{repo} has no {which}. Check branches and tags{_in_full(revision)}."
-            return RevisionNotFoundError(message, attempts)
+            return RevisionNotFoundError(f"{message}{_unheard(hopeless)}", attempts)
         case Fault.DENIED:
             return AccessDeniedError(f"{where}: {ADVICE[Fault.DENIED]}", attempts)
     return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)
+
+
+def _unheard(hopeless: Hopeless) -> str:
+    """Name the official hubs that could not be asked: what others say is missing may be there."""
+    said = {endpoint for endpoint, failure in hopeless.failures if failure.fault in FINAL_WORDS}
+    others = (endpoint for endpoint, _ in hopeless.failures if endpoint.official and endpoint not in said)
+    names = [str(endpoint) for endpoint in dict.fromkeys(others)]
+    return f" {' and '.join(names)} could not be asked, and may have it." if names else ""
 
 
 def _in_full(revision: str | None) -> str:
@@ -110,8 +119,13 @@ def _most_telling(hopeless: Hopeless) -> Failure | None:
 
 
 def _rank(told: tuple[Endpoint, Failure]) -> tuple[int, bool]:
-    """What says most about what to do comes first; of the same, an official hub's word."""
+    """What says most about what to do comes first; of the same, an official hub's word.
+
+    A hub that lists a repository, be it in a way that is not accepted, has it: others that have not say less.
+    """
     endpoint, failure = told
+    if endpoint.official and failure.fault is Fault.BAD_LISTING:
+        return -1, False
     place = _RANK.index(failure.fault) if failure.fault in _RANK else len(_RANK)
     return place, not endpoint.official
 

@@ -3,7 +3,7 @@
     from mirrorhub.huggingface_hub import hf_hub_download, snapshot_download
 
 Signature, meaning, return value and errors are those of the version that is installed. Any other name of
-huggingface_hub is there, too, and is its own.
+huggingface_hub is there, too, and is its own. So are the modules below.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mirrorhub.faces.submodules import watch
+
 if TYPE_CHECKING:
     from huggingface_hub import *  # noqa: F403
     from huggingface_hub import hf_hub_download, snapshot_download
 
 __all__ = ["hf_hub_download", "snapshot_download"]
+
+
+# To the import system it is a package without files: what lies below it is made as it is asked for.
+__path__: list[str] = []
+watch()
 
 
 def __getattr__(name: str) -> Any:

@@ -3,13 +3,15 @@
     from mirrorhub.modelscope import model_file_download, snapshot_download
 
 Signature, meaning, return value and errors are those of the version that is installed. Any other name of modelscope is
-there, too, and is its own.
+there, too, and is its own. So are the modules below: `mirrorhub.modelscope.hub.snapshot_download`.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from mirrorhub.faces.submodules import watch
 
 if TYPE_CHECKING:
     from mirrorhub.faces.ms_types import (
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["dataset_file_download", "dataset_snapshot_download", "model_file_download", "snapshot_download"]
+
+
+# To the import system it is a package without files: what lies below it is made as it is asked for.
+__path__: list[str] = []
+watch()
 
 
 def __getattr__(name: str) -> Any:

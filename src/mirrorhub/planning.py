@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from mirrorhub.errors import ResolutionError, StoreError
+from mirrorhub.errors import MissingFileError, StoreError
 from mirrorhub.models import FileEntry, Manifest, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
@@ -90,7 +90,7 @@ def _chosen(request: SnapshotRequest, store: Store, manifest: Manifest) -> tuple
     """
     try:
         return chosen_files(manifest, request)
-    except ResolutionError:
+    except MissingFileError:
         for path in set(request.wanted.paths or ()) - {entry.path for entry in manifest.files}:
             store.mark_absent(manifest, path)
         raise

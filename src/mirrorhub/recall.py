@@ -13,7 +13,7 @@ from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher, VoucherKind
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.plan import wanted_files
-from mirrorhub.stores.books import BOOKS
+from mirrorhub.stores.books import BOOKS, UNFINISHED
 from mirrorhub.stores.notes import Note, held_files
 from mirrorhub.stores.registry import Store, store_for, stores_for
 
@@ -171,7 +171,7 @@ def _places(store: Store, manifest: Manifest) -> Iterator[tuple[Path, Note | Non
 
 def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
     for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in (OWN_FOLDER, ".cache")]
+        folders[:] = [name for name in folders if name not in (OWN_FOLDER, ".cache", UNFINISHED)]
         for name in names:
             path = Path(root, name)
             if path.is_file() and not name.endswith(".incomplete") and name not in BOOKS:

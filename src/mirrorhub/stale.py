@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from mirrorhub.asking import Asking
+from mirrorhub.chain.verdicts import FINAL_WORDS
 from mirrorhub.config import Settings
 from mirrorhub.errors import (
     AccessDeniedError,
@@ -21,6 +22,7 @@ from mirrorhub.stores.registry import Store, stores_for
 
 log = logging.getLogger(__name__)
 DEFAULT_BRANCHES: dict[HubName, tuple[str, ...]] = {"modelscope": ("master", "main"), "huggingface": ("main",)}
+_SAYING_NO = frozenset(fault.name for fault in FINAL_WORDS)
 _TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
 
 
@@ -31,8 +33,7 @@ def what_is_there(call: Asking, error: ChainError) -> Snapshot:
         ChainError: Nothing is, or the caller will not have it, or somebody did answer: with a no, or wrong bytes.
     """
     request = call.request
-    answered = isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError | IntegrityError)
-    wanted = request.allow_stale and not request.force_download and not answered
+    wanted = request.allow_stale and not request.force_download and not _is_answered(call, error)
     found = _found(request, call.settings) if wanted else None
     if found is None:
         raise error
@@ -40,6 +41,17 @@ def what_is_there(call: Asking, error: ChainError) -> Snapshot:
     unsure = "" if found.verified else ", and could not be verified"
     log.warning("%s: %s; using what is in %s, which may be old%s", request.repo, _lack(error), found.path, unsure)
     return replace(found, stale=True, attempts=error.attempts)
+
+
+def _is_answered(call: Asking, error: ChainError) -> bool:
+    """Whether that is the last word: a no is one where no official hub is left that could not be asked."""
+    if isinstance(error, IntegrityError):
+        return True
+    if not isinstance(error, RepoNotFoundError | RevisionNotFoundError | AccessDeniedError):
+        return False
+    hub = call.request.repo.hub
+    official = {str(endpoint) for endpoint in call.chain.endpoints if endpoint.official and endpoint.hub == hub}
+    return official <= {attempt.endpoint for attempt in error.attempts if attempt.fault in _SAYING_NO}
 
 
 def _found(request: SnapshotRequest, settings: Settings) -> Snapshot | None:

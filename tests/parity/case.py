@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from tests.parity.outcome import Outcome, differences, outcome
+from tests.parity.reasons import REASONS
 from tests.parity.scene import Functions, Scene, scene
 
 Sdk = Literal["huggingface_hub", "modelscope"]
@@ -38,7 +40,6 @@ class Case:
         given: All that is given.
         args: What is given by position.
         before: What happens before the call, step by step, on each side.
-        reason: Why the outcomes differ, where they do.
         quick: Fast enough, and telling enough, for every run of the tests.
     """
 
@@ -49,13 +50,17 @@ class Case:
     given: Mapping[str, Any] = field(default_factory=dict)
     args: tuple[Any, ...] = ()
     before: tuple[Callable[[Scene], Any], ...] = ()
-    reason: str = ""
     quick: bool = False
 
     @property
     def id(self) -> str:
         """A name for the row."""
         return f"{self.sdk}.{self.function}-{self.parameter}-{self.value}"
+
+    @property
+    def reason(self) -> str:
+        """Why the outcomes differ, where that is known."""
+        return next((reason for pattern, reason in REASONS.items() if fnmatchcase(self.id, pattern)), "")
 
     def compare(self, root: Path) -> list[str]:
         """Make the call on both sides; say in what the outcomes differ."""

@@ -67,37 +67,37 @@ def rows() -> Iterator[Case]:
     yield from _of_files()
 
 
-def _row(function: str, parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
+def _row(function: str, parameter: str, value: str, *before: Step, **given: Any) -> Case:
     quick = given.pop("quick", False)
     every = {**BASE[function], **given}
-    return Case("huggingface_hub", function, parameter, value, every, (), before, reason, quick)
+    return Case("huggingface_hub", function, parameter, value, every, (), before, quick)
 
 
 def _of_both(function: str) -> Iterator[Case]:
     done = did(function)
 
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row(function, parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row(function, parameter, value, *before, **given)
 
     at = {"filename": "train.csv"} if function == "hf_hub_download" else {}
     space = {"filename": "app.py"} if function == "hf_hub_download" else {}
-    yield row("repo_id", "owner/name", quick=True)
+    yield row("repo_id", "owner/name")
     yield row("repo_id", "again", done, quick=True)
     yield row("repo_id", "name alone", repo_id="alone")
     yield row("repo_id", "none", repo_id="org/none", quick=True)
     for wrong in ("a/b/c", "a--b/c", "org/x.git", "org/a b", "x" * 97, "../x", "", "hf://org/name"):
         yield row("repo_id", repr(wrong[:12]), repo_id=wrong)
-    yield row("repo_id", "a path", repo_id=Path("org/name"), quick=True)
+    yield row("repo_id", "a path", repo_id=Path("org/name"))
     for kind in (None, "model"):
         yield row("repo_type", repr(kind), repo_type=kind)
-    yield row("repo_type", "dataset", repo_type="dataset", repo_id="org/data", quick=True, **at)
+    yield row("repo_type", "dataset", repo_type="dataset", repo_id="org/data", **at)
     yield row("repo_type", "space", repo_type="space", repo_id="org/space", **space)
     yield row("repo_type", "kernel, none there", repo_type="kernel", repo_id="org/kernel")
-    yield row("repo_type", "nope", repo_type="nope", quick=True)
+    yield row("repo_type", "nope", repo_type="nope")
     yield row("repo_type", "dataset, none there", repo_type="dataset")
     for revision in ("main", "dev", "feature/x", "v1.0"):
-        yield row("revision", revision, revision=revision, quick=revision == "v1.0")
-    yield row("revision", "commit", revision=lambda stage: stage.older, quick=True)
+        yield row("revision", revision, revision=revision)
+    yield row("revision", "commit", revision=lambda stage: stage.older)
     yield row("revision", "commit, again", done, stop, revision=lambda stage: stage.commit)
     yield row("revision", "resolved", revision=resolved, quick=True)
     yield row("revision", "none", revision="none", quick=True)
@@ -125,19 +125,19 @@ def _of_both(function: str) -> Iterator[Case]:
     yield row("force_download", "fresh", force_download=True)
     yield row("force_download", "again", done, force_download=True)
     yield row("force_download", "damaged", done, _damage, force_download=True)
-    yield row("force_download", "offline", done, force_download=True, local_files_only=True, quick=True)
+    yield row("force_download", "offline", done, force_download=True, local_files_only=True)
     for kind, private in (("private", "org/private"), ("gated", "org/gated")):
         yield row("token", f"{kind}: right", repo_id=private, token="{token}", quick=True)
         yield row("token", f"{kind}: wrong", repo_id=private, token="wrong")
-        yield row("token", f"{kind}: None", repo_id=private, token=None, quick=True)
+        yield row("token", f"{kind}: None", repo_id=private, token=None)
         yield row("token", f"{kind}: False", repo_id=private, token=False)
         yield row("token", f"{kind}: True, none stored", repo_id=private, token=True)
         yield row("token", f"{kind}: no more", did(function, repo_id=private, token="{token}"), repo_id=private)
     yield row("token", "empty", token="")
     yield row("headers", "a token of one's own", repo_id="org/private", headers={"Authorization": "Bearer {token}"})
     yield row("headers", "others", headers={"X-Own": "1"})
-    yield row("local_files_only", "nothing there", local_files_only=True, quick=True)
-    yield row("local_files_only", "there", done, local_files_only=True, quick=True)
+    yield row("local_files_only", "nothing there", local_files_only=True)
+    yield row("local_files_only", "there", done, local_files_only=True)
     yield row("local_files_only", "another revision there", done, local_files_only=True, revision="v1.0")
     yield row("local_files_only", "commit", done, local_files_only=True, revision=lambda stage: stage.commit)
     yield row("local_files_only", "moved", done, move, local_files_only=True)
@@ -148,7 +148,7 @@ def _of_both(function: str) -> Iterator[Case]:
     yield row("endpoint", "503, there", done, broken)
     yield row("endpoint", "503, nothing there", broken)
     yield row("endpoint", "repository gone, there", done, lambda stage: stage.hub.site.repos.clear())
-    yield row("dry_run", "fresh", dry_run=True, quick=True)
+    yield row("dry_run", "fresh", dry_run=True)
     yield row("dry_run", "there", done, dry_run=True, quick=True)
     yield row("dry_run", "local_dir", dry_run=True, local_dir="{root}/local")
     yield row("dry_run", "local_dir, there", did(function, local_dir="local"), dry_run=True, local_dir="local")
@@ -158,19 +158,19 @@ def _of_both(function: str) -> Iterator[Case]:
     yield row("dry_run", "offline", done, dry_run=True, local_files_only=True)
     yield row("dry_run", "offline, nothing there", dry_run=True, local_files_only=True)
     for old in ("proxies", "resume_download", "force_filename", "local_dir_use_symlinks"):
-        yield row(old, "given", **{old: "x"}, quick=old == "proxies")
+        yield row(old, "given", **{old: "x"})
     for gone in ("use_auth_token", "legacy_cache_layout", "nope"):
         yield row(gone, "given", **{gone: True}, quick=gone == "nope")
 
 
 def _of_snapshots() -> Iterator[Case]:
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row("snapshot_download", parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row("snapshot_download", parameter, value, *before, **given)
 
     patterns: list[Any] = ["*.json", ["*.json", "*.txt"], [], "", "sub/", "sub", "SUB/*", "*.JSON", "nothing", "sub\\*"]
     patterns += ["**/x.txt", "sub/*", ["sub/", "README.md"], "[cR]*", "*.json,*.txt", "模型/*", ("*.md",), "*%20#*"]
     for pattern in patterns:
-        yield row("allow_patterns", repr(pattern), allow_patterns=pattern, quick=pattern in ("sub/", [], "nothing"))
+        yield row("allow_patterns", repr(pattern), allow_patterns=pattern, quick=pattern in ("sub/", []))
         yield row("ignore_patterns", repr(pattern), ignore_patterns=pattern)
     yield row("allow_patterns", "paths", allow_patterns=[Path("sub/y.json")])
     yield row("allow_patterns", "and ignore_patterns", allow_patterns="*.json", ignore_patterns=["sub/*"], quick=True)
@@ -178,34 +178,27 @@ def _of_snapshots() -> Iterator[Case]:
     for workers in (1, 64):
         yield row("max_workers", str(workers), max_workers=workers)
     yield row("max_workers", "0", max_workers=0)
-    yield row(
-        "local_files_only", "a part there", did("snapshot_download", allow_patterns="*.md"), local_files_only=True
-    )
-    yield row(
-        "local_files_only",
-        "the part there",
-        did("snapshot_download", allow_patterns="*.md"),
-        local_files_only=True,
-        allow_patterns="*.md",
-    )
-    yield row("local_files_only", "a file there", FILE, local_files_only=True, quick=True)
+    part = did("snapshot_download", allow_patterns="*.md")
+    yield row("local_files_only", "a part there", part, local_files_only=True)
+    yield row("local_files_only", "the part there", part, local_files_only=True, allow_patterns="*.md")
+    yield row("local_files_only", "a file there", FILE, local_files_only=True)
     yield row("local_files_only", "a file lost", SNAPSHOT, _lose, local_files_only=True)
-    yield row("endpoint", "dead, a part there", did("snapshot_download", allow_patterns="*.md"), stop)
+    yield row("endpoint", "dead, a part there", part, stop)
     yield row("repo_id", "by position", repo_id=LEFT_OUT)
     yield row("dry_run", "patterns", dry_run=True, allow_patterns="*.json")
     yield row("dry_run", "a part there", FILE, dry_run=True)
 
 
 def _of_files() -> Iterator[Case]:
-    def row(parameter: str, value: str, *before: Step, reason: str = "", **given: Any) -> Case:
-        return _row("hf_hub_download", parameter, value, *before, reason=reason, **given)
+    def row(parameter: str, value: str, *before: Step, **given: Any) -> Case:
+        return _row("hf_hub_download", parameter, value, *before, **given)
 
     paths = ["sub/deep/x.txt", "sub/a b+c%20#.txt", "模型/说明.txt", "empty.txt", "model.bin", ".gitattributes"]
     for path in paths:
         yield row("filename", path, filename=path)
     yield row("filename", "none", filename="none.txt", quick=True)
     yield row("filename", "none, cached before", SNAPSHOT, filename="none.txt")
-    yield row("filename", "none, offline", SNAPSHOT, filename="none.txt", local_files_only=True, quick=True)
+    yield row("filename", "none, offline", SNAPSHOT, filename="none.txt", local_files_only=True)
     yield row("filename", "none, dead", SNAPSHOT, stop, filename="none.txt")
     for path in ("../x", "sub/../config.json", "/etc/passwd", "C:/x", "sub\\..\\x", "sub", ""):
         yield row("filename", repr(path), filename=path, quick=path == "../x")

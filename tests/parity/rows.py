@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.parity import huggingface
+from tests.parity import huggingface, modelscope
 from tests.parity.case import Case
 
-ROWS: tuple[Case, ...] = tuple(huggingface.rows())
+ROWS: tuple[Case, ...] = (*huggingface.rows(), *modelscope.rows())

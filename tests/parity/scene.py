@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import modelscope_hub
+
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import HubName
 
@@ -24,7 +26,7 @@ FILES = {
     "sub/a b+c%20#.txt": b"odd",
     "模型/说明.txt": "说明".encode(),
 }
-LATER = {"config.json": b'{"a": 2}', "new.txt": b"new"}
+LATER = {"config.json": b'{"a": 2}', "data/test.csv": b"5,6\n", "new.txt": b"new"}
 FAR_AHEAD = 4_000_000_000
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -82,9 +84,13 @@ def scene(root: Path, functions: Functions, name: HubName) -> Iterator[Scene]:
     before = Path.cwd()
     with FakeHub(repos(name), token=TOKEN, tls=False, blobs=True) as hub:
         os.chdir(root)
+        # modelscope asks for tags where this points, whatever `endpoint` says.
+        os.environ["MODELSCOPE_ENDPOINT"] = hub.url
+        modelscope_hub.set_default_config(None)
         try:
             yield Scene(hub, root, functions, name)
         finally:
+            os.environ.pop("MODELSCOPE_ENDPOINT")
             os.chdir(before)
 
 

@@ -16,7 +16,7 @@ from mirrorhub.config import Settings
 from mirrorhub.models import Repo, RepoType
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.aside import Aside, asides
-from mirrorhub.stores.books import BOOKS, read_books
+from mirrorhub.stores.books import BOOKS, UNFINISHED, read_books
 from mirrorhub.stores.huggingface import read_ref
 from mirrorhub.stores.leftovers import Leftover, leftovers
 from mirrorhub.stores.notes import Note, NoteBook, stamp_of
@@ -313,7 +313,7 @@ def _files_below(folder: Path, *, own: bool = False) -> Iterator[Path]:
     """Yield files and links to files; no link to a folder is entered."""
     for root, folders, names in os.walk(folder):
         if not own:
-            folders[:] = [name for name in folders if name != OWN_FOLDER]
+            folders[:] = [name for name in folders if name not in (OWN_FOLDER, UNFINISHED)]
         yield from (Path(root, name) for name in names if own or name not in BOOKS)
 
 

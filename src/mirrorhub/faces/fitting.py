@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from mirrorhub.config import Settings, parse_url
@@ -13,14 +13,22 @@ from mirrorhub.models import Attempt, HubName
 _STATUS = re.compile(r"answered (\d{3})")
 
 
-def own_chain(endpoint: object, *usual: object) -> str | None:
+def own_chain(endpoint: object, token: object, *, sites: Iterable[str], named: str | None) -> str | None:
     """Return the one endpoint to ask; None where it is the one that the SDK would have asked anyway.
 
-    Libraries hand the SDK's default on as an argument: that is no wish to have no other.
+    Libraries hand the SDK's default on as an argument: that is no wish to have no other. With a token it is: a token
+    goes to the one endpoint that it was given with, and to no mirror that a variable names.
+
+    Args:
+        endpoint: What was given.
+        token: What was given with it.
+        sites: The hub's own addresses.
+        named: What a variable names.
     """
     if endpoint is None or endpoint == "":
         return None
-    return None if _same(endpoint) in {_same(one) for one in usual if one} else str(endpoint)
+    usual = {_same(one) for one in sites} | ({_same(named)} if named and not isinstance(token, str) else set())
+    return None if _same(endpoint) in usual else str(endpoint)
 
 
 def settings_for(hub: HubName, endpoint: str | None, cache: object, *, is_there: bool) -> Settings:

@@ -6,6 +6,7 @@ had is looked for by the SDK itself, as it finds what it has stored.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -20,18 +21,20 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
-from mirrorhub.faces.hf_arguments import is_offline, options_of, path_of, place, revision_of
+from mirrorhub.faces.fitting import settings_for
+from mirrorhub.faces.hf_arguments import cache_of, is_offline, options_of, path_of, place, revision_of
 from mirrorhub.faces.hf_bars import bars_for
 from mirrorhub.faces.hf_errors import as_theirs
 from mirrorhub.faces.hf_preview import preview_file, preview_snapshot
 from mirrorhub.faces.raised import joined
 from mirrorhub.faces.signatures import Function, Given, Part, spoken_by_us
-from mirrorhub.models import RepoType
+from mirrorhub.models import RepoType, Snapshot
+from mirrorhub.stores.huggingface import HuggingFaceStore
 
 
 def _snapshot(given: Given) -> Any:
     if _is_theirs(given):
-        return given.to_theirs()
+        return given.to_theirs(cache_dir=cache_of(given), local_files_only=is_offline(given))
     try:
         if given["dry_run"]:
             return preview_snapshot(given)
@@ -40,12 +43,15 @@ def _snapshot(given: Given) -> Any:
             bars.complete(len(found.files))
     except MirrorHubError as error:
         return _on_disk(given, error)
-    return str(place(given["local_dir"])) if given["local_dir"] is not None else str(found.path)
+    if given["local_dir"] is None:
+        return str(found.path)
+    _leave_ref(given, found)
+    return str(place(given["local_dir"]))
 
 
 def _file(given: Given) -> Any:
     if _is_theirs(given):
-        return given.to_theirs()
+        return given.to_theirs(cache_dir=cache_of(given), local_files_only=is_offline(given))
     path = path_of(given)
     try:
         if given["dry_run"]:
@@ -56,6 +62,16 @@ def _file(given: Given) -> Any:
     except MirrorHubError as error:
         return _on_disk(given, error)
     return str(found.path / path)
+
+
+def _leave_ref(given: Given, found: Snapshot) -> None:
+    """Write down in the cache, too, what a revision was: offline the SDK looks there for what `local_dir` holds."""
+    revision, commit = str(given["revision"] or found.manifest.revision), found.manifest.commit
+    if commit is None or revision == commit or hasattr(given["revision"], "resolved") or is_offline(given):
+        return
+    settings = settings_for("huggingface", None, cache_of(given), is_there=True)
+    with suppress(OSError):
+        HuggingFaceStore(found.manifest.repo, settings).write_ref(revision, commit)
 
 
 _COMMON = (
@@ -92,11 +108,18 @@ def _check_type(repo_type: object) -> None:
 
 
 def _there(given: Given) -> Path | None:
-    """Return what the SDK finds on disk; it asks nobody."""
-    if given["force_download"]:
+    """Return what the SDK finds on disk; it asks nobody, and where it would only complain it is not asked."""
+    if given["force_download"] or "local_files_only" not in given.values:
         return None
+    if given["local_dir"] is not None:
+        there = place(given["local_dir"]) / (path_of(given) if given["filename"] is not None else "")
+        return there if there.is_file() or (there.is_dir() and any(there.iterdir())) else None
+    return _found(given)
+
+
+def _found(given: Given) -> Path | None:
     try:
-        found = given.to_theirs(local_files_only=True, dry_run=False, token=False)
+        found = given.to_theirs(cache_dir=cache_of(given), local_files_only=True, dry_run=False, token=False)
     except (OSError, ValueError):
         return None
     return Path(found)
@@ -107,13 +130,13 @@ def _on_disk(given: Given, error: MirrorHubError) -> Any:
     if isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given)):
         return _found_by_them(given, error)
     final = isinstance(error, RevisionNotFoundError | MissingFileError | IntegrityError)
-    if not given["dry_run"] and isinstance(error, ResolutionError) and not final and (found := _there(given)):
+    if not given["dry_run"] and isinstance(error, ResolutionError) and not final and (found := _found(given)):
         return str(found)
     raise as_theirs(error, given) from error
 
 
 def _found_by_them(given: Given, error: MirrorHubError) -> Any:
     try:
-        return given.to_theirs(local_files_only=True)
+        return given.to_theirs(cache_dir=cache_of(given), local_files_only=True)
     except FileNotFoundError as theirs:
         raise joined(error, theirs) from error

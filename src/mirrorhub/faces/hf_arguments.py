@@ -14,6 +14,7 @@ from mirrorhub.faces.signatures import Given
 if TYPE_CHECKING:
     from mirrorhub.faces.hf_bars import Bars
 
+_SITE = "https://huggingface.co"
 _AGENT_PARTS = ("library_name", "library_version", "user_agent")
 
 
@@ -27,8 +28,8 @@ def options_of(given: Given, *, there: Path | None = None, bars: Bars | None = N
     """
     from huggingface_hub import constants
 
-    usual = (constants.ENDPOINT, "https://huggingface.co", Settings.load().huggingface_endpoint)
-    chain = own_chain(given["endpoint"], *usual)
+    named = Settings.load().huggingface_endpoint or constants.ENDPOINT
+    chain = own_chain(given["endpoint"], given["token"] or None, sites=[_SITE], named=named)
     options = {
         "hub": "huggingface",
         "repo_type": given["repo_type"],

@@ -21,7 +21,7 @@ from mirrorhub.faces.raised import joined
 from mirrorhub.faces.signatures import Function, Given, Part, spoken_by_us
 from mirrorhub.models import RepoType
 
-_TYPES: dict[str, RepoType] = {"model": "model", "models": "model", "dataset": "dataset", "datasets": "dataset"}
+_TYPES: dict[str, RepoType] = {"model": "model", "dataset": "dataset"}
 
 
 def _snapshot(given: Given) -> str:
@@ -65,7 +65,7 @@ def face(name: str) -> Function:
 def _whole(given: Given, kind: RepoType) -> str:
     call = _call(given, kind)
     try:
-        found = fetch(call.repo_id, given["revision"], **options_of(call))
+        found = fetch(call.repo_id, given["revision"] or None, **options_of(call))
     except MirrorHubError as error:
         return str(_on_disk(call, error))
     return spelt(call, found.path)

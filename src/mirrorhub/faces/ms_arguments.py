@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from mirrorhub.api import Options
@@ -38,12 +39,13 @@ class Call:
 def options_of(call: Call) -> Options:
     """Return the options of the call."""
     given = call.given
-    chain = own_chain(given["endpoint"], Settings.load().modelscope_endpoint, *_SITES)
+    named = Settings.load().modelscope_endpoint
+    chain = own_chain(given["endpoint"], given["token"] or None, sites=_SITES, named=named)
     options = {
         "hub": "modelscope",
         "repo_type": call.kind,
-        "settings": settings_for("modelscope", chain, given["cache_dir"] or None, is_there=False),
-        "local_dir": call.local_dir,
+        "settings": settings_for("modelscope", chain, whole(given["cache_dir"]), is_there=False),
+        "local_dir": whole(call.local_dir),
         "local_files_only": is_offline(given),
         "token": given["token"] or None,
         "user_agent": given["user_agent"],
@@ -53,6 +55,11 @@ def options_of(call: Call) -> Options:
         "ignore_patterns": _patterns(given["ignore_patterns"]) or _patterns(given["ignore_file_pattern"]),
     }
     return cast("Options", options)
+
+
+def whole(directory: Any) -> Path | None:
+    """Return a directory as it is meant now: the process may go elsewhere before the next call."""
+    return Path(directory).expanduser().absolute() if directory else None
 
 
 def is_offline(given: Given) -> bool:

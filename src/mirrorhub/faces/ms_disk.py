@@ -7,7 +7,8 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from mirrorhub.faces.ms_arguments import Call
+from mirrorhub.config import Settings
+from mirrorhub.faces.ms_arguments import Call, whole
 from mirrorhub.faces.signatures import Given
 from mirrorhub.models import RepoType
 
@@ -16,7 +17,7 @@ _SDK_DEBUG = "MODELSCOPE_SDK_DEBUG"
 
 def older_place(given: Given, repo_id: str, kind: RepoType) -> str | None:
     """Return the directory of an older version that the SDK goes on with, if there is one."""
-    cache = Path(given["cache_dir"]) if given["cache_dir"] else None
+    cache = _cache(given)
     utils = import_module("modelscope.hub.utils.utils")
     found = utils.find_reusable_legacy_repo_dir(repo_id, repo_type=kind, cache_dir=cache)
     if found is None:
@@ -35,7 +36,7 @@ def found_by_them(call: Call) -> Path:
     given, api = call.given, import_module("modelscope_hub").HubApi()
     where = {
         "revision": given["revision"],
-        "cache_dir": given["cache_dir"] or None,
+        "cache_dir": _cache(given),
         "local_dir": call.local_dir,
         "local_files_only": True,
     }
@@ -46,6 +47,11 @@ def found_by_them(call: Call) -> Path:
     return found
 
 
+def _cache(given: Given) -> Path:
+    """Return the cache directory; the SDK's own memory of it may be older than the variable."""
+    return Path(given["cache_dir"]) if given["cache_dir"] else Settings.load().modelscope_cache
+
+
 def spelt(call: Call, path: Path) -> str:
     """Return the directory as the SDK spells it: from `local_dir` or `cache_dir` as they were given."""
     given = call.given
@@ -54,9 +60,8 @@ def spelt(call: Call, path: Path) -> str:
         return str(Path(call.local_dir).expanduser())
     if not given["cache_dir"]:
         return str(path)
-    cache = Path(given["cache_dir"])
-    whole = cache.expanduser().absolute()
-    return str(cache.expanduser() / path.relative_to(whole)) if path.is_relative_to(whole) else str(path)
+    cache, absolute = Path(given["cache_dir"]).expanduser(), whole(given["cache_dir"])
+    return str(cache / path.relative_to(absolute)) if absolute and path.is_relative_to(absolute) else str(path)
 
 
 def released_before() -> float | None:

@@ -32,10 +32,12 @@ def as_theirs(error: MirrorHubError, *, whole: bool) -> BaseException:
     match error:
         case RepoNotFoundError() | RevisionNotFoundError() | MissingFileError():
             return joined(error, _answered(404, str(error)))
+        case AccessDeniedError() if whole and (file := _denied_file(error)):
+            return joined(error, _of_files(error, file))
         case AccessDeniedError():
             return joined(error, _answered(status_of(error) or 403, str(error)))
         case TransferError() if whole:
-            return joined(error, _of_files(error))
+            return joined(error, _of_files(error, error.file))
         case ResolutionError() | TransferError():
             return joined(error, _of_attempts(error))
         case _:
@@ -53,9 +55,15 @@ def invalid(message: str) -> BaseException:
     return error
 
 
-def _of_files(error: TransferError) -> BaseException:
+def _denied_file(error: AccessDeniedError) -> str | None:
+    """Return the file that was refused where the listing was not: a gated repository lists what it does not give."""
+    denied = (attempt.subject for attempt in failures(error) if attempt.fault == "DENIED")
+    return next((subject for subject in denied if subject != "listing"), None)
+
+
+def _of_files(error: MirrorHubError, file: str | None) -> BaseException:
     """One file ended the call: the chain has tried it at every endpoint."""
-    failed = {error.file: joined(error, _of_attempts(error))} if error.file else {}
+    failed = {file: joined(error, _of_attempts(error))} if file else {}
     made = _class("FileDownloadError", "StorageError", "HubError")
     try:
         found: BaseException = made(str(error), failed_files=failed, total=None, output_dir=None)

@@ -54,7 +54,7 @@ class Account:
         """Keep how a snapshot came; of a call that brought nothing there is nothing to tell."""
         if plan.fetch or plan.spare:
             with _harmless():
-                keep(store.home, store.label(manifest), self._report(PUBLISHED, ""), self._settings.state_dir)
+                keep(store.home, store.label(manifest), self._report(PUBLISHED, "", store), self._settings.state_dir)
 
     def failed(self, error: BaseException) -> None:
         """Keep why nothing came."""
@@ -68,15 +68,16 @@ class Account:
         with _harmless():
             keep_failed(self._settings.state_dir, self._report(STALE, _words(error)))
 
-    def _report(self, outcome: str, error: str) -> Report:
+    def _report(self, outcome: str, error: str, store: Store | None = None) -> Report:
         logbook, manifest, request = self._chain.logbook, self.manifest, self._request
+        store = store or store_for(request.repo, self._settings, request.local_dir)
         files = {one.path: one for one in logbook.files}.values()
         report = Report(
             repo=str(request.repo),
             revision=(manifest.revision if manifest else request.revision) or "default",
             commit=(manifest.commit if manifest else None) or "",
             vouched_by=str(manifest.vouched_by) if manifest else "",
-            place=str(store_for(request.repo, self._settings, request.local_dir).home),
+            place=str(store.home),
             outcome=outcome,
             error=error,
             began_at=self._began_at,

@@ -1,7 +1,7 @@
 """What modelscope 1.10 to 1.37 wrote beside the files of a repository, read without running any of it.
 
     .msc    pickle: [{"Path": ..., "Revision": the commit that changed the file last}, ...]
-    .mv     text: `Revision:master,CreatedAt:1700000000`; of a data set, and after some calls, the name alone
+    .mv     text: `Revision:master,CreatedAt:1700000000`; of a data set the name alone
     .mdl    pickle: the repository's name, with `___` for its dots; not needed
 
 A pickle is a program, and the folder may have come from anybody. So it is not unpickled: the few steps that build lists
@@ -17,11 +17,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mirrorhub.models import RepoType
 from mirrorhub.paths import path_problem, revision_problem
 from mirrorhub.rawfile import NOT_THROUGH_LINKS, to_read
 from mirrorhub.records import items, mapping, text
 
 BOOKS = frozenset({".msc", ".mdl", ".mv"})
+UNFINISHED = "._____temp"
+"""The folder in which older versions kept what was on its way, also in a folder that was named to them."""
 MAX_BYTES = 4 << 20
 MAX_STEPS = 1_000_000
 _LONGEST_VERSION = 1000
@@ -34,11 +37,13 @@ class Books:
 
     Attributes:
         revision: The branch or tag that it had fetched last; None where it does not say.
+        type: Of what it is a repository, as far as it says.
         commits: Path -> the commit that had changed the file last, of every file that it had fetched.
         kept: Whether it kept books at all: the folder is one of its own.
     """
 
     revision: str | None = None
+    type: RepoType | None = None
     commits: Mapping[str, str] = field(default_factory=dict)
     kept: bool = False
 
@@ -49,7 +54,7 @@ def read_books(folder: Path) -> Books:
     commits: dict[str, str] = {}
     with suppress(ValueError, LookupError):
         commits = dict(_commits(unpacked(rows or b"")))
-    return Books(_revision(_read(folder / ".mv", _LONGEST_VERSION) or b""), commits, kept=rows is not None)
+    return Books(*_version(_read(folder / ".mv", _LONGEST_VERSION) or b""), kept=rows is not None, commits=commits)
 
 
 def unpacked(data: bytes) -> object:
@@ -140,12 +145,15 @@ def _commits(rows: object) -> Iterator[tuple[str, str]]:
             yield path, commit
 
 
-def _revision(version: bytes) -> str | None:
-    """Return the revision out of `Revision:name,CreatedAt:time`, or of the name alone."""
+def _version(version: bytes) -> tuple[str | None, RepoType | None]:
+    """Return the revision out of `Revision:name,CreatedAt:time`, or of the name alone; and what is written so."""
     name = version.decode("utf-8", "replace").strip()
-    if name.startswith("Revision:"):
+    of_model = name.startswith("Revision:")
+    if of_model:
         name = name.removeprefix("Revision:").rpartition(",CreatedAt:")[0]
-    return None if not name or revision_problem(name) else name
+    if not name or revision_problem(name):
+        return None, None
+    return name, "model" if of_model else "dataset"
 
 
 def _read(path: Path, limit: int) -> bytes | None:

@@ -36,9 +36,14 @@ class Elsewhere:
         self._read: dict[bool, list[tuple[Path, bytes]]] = {}
 
     def find(self, entry: FileEntry, first: Iterable[Path] = ()) -> Path | None:
-        """Return a file that holds the content, or None if it is nowhere; arguments as for `bring`."""
+        """Return a file that holds the content; nothing is copied.
+
+        Args:
+            entry: The content.
+            first: Files that may hold it, whatever the notes say.
+        """
         places = chain(first, self._candidates(entry)) if entry.digest else ()
-        return next((place for place in places if place.is_file() and file_matches(place, entry)), None)
+        return next((place for place in places if file_matches(place, entry)), None)
 
     def bring(self, entry: FileEntry, ready: Path, first: Iterable[Path] = ()) -> Path | None:
         """Copy the content to where checked files wait; return that place, or None if the content is nowhere.

@@ -84,9 +84,9 @@ class FolderStore:
         """The SDK writes nothing."""
 
     def elsewhere(self, entry: FileEntry) -> Path | None:
-        """Return a file with this content that lies here under another path, or in the caches."""
-        here = (place for place in self._noted(entry) if place.is_file() and file_matches(place, entry))
-        return next(here, None) or (self._cache.elsewhere(entry) if self._cache else None)
+        """Return the content under another path here, or in the caches."""
+        here = next((place for place in self._noted(entry) if file_matches(place, entry)), None)
+        return self._cache.elsewhere(entry) if here is None and self._cache else here
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
         """Copy the content, if it lies here under another path, or in the caches."""

@@ -44,7 +44,7 @@ class HuggingFaceStore:
     def __init__(self, repo: Repo, settings: Settings) -> None:
         self.home = settings.huggingface_cache / f"{repo.type}s--{repo.id.replace('/', '--')}"
         self.notes = NoteBook(self.home)
-        self._elsewhere = Elsewhere([snapshots_of(self.home)], settings)
+        self._others = Elsewhere([snapshots_of(self.home)], settings)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the commit."""
@@ -75,9 +75,14 @@ class HuggingFaceStore:
         finally:
             self._clear_links(placed.values())
         if manifest.revision != commit:
-            self._write_ref(manifest.revision, commit)
+            self.write_ref(manifest.revision, commit)
 
-    def _write_ref(self, name: str, commit: str) -> None:
+    def write_ref(self, name: str, commit: str) -> None:
+        """Let a revision lead to a commit.
+
+        Raises:
+            OSError: The disk refuses.
+        """
         refs = self.home / "refs"
         ref = refs / name
         for folder in (refs, *(refs / parent for parent in reversed(PurePosixPath(name).parents[:-1]))):
@@ -123,15 +128,15 @@ class HuggingFaceStore:
         marks.write_absent(self.home, manifest.commit, path)
         if manifest.revision != manifest.commit:
             with suppress(OSError):
-                self._write_ref(manifest.revision, manifest.commit)
+                self.write_ref(manifest.revision, manifest.commit)
 
     def elsewhere(self, entry: FileEntry) -> Path | None:
-        """Return the blob, which may have come with another revision, or a file in another repository."""
-        return self._blob(entry) or self._elsewhere.find(entry)
+        """Return the blob, which may have come with another revision; or the content in another repository."""
+        return self._blob(entry) or self._others.find(entry)
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
-        """Return the blob, to be linked to, or a copy out of another repository."""
-        return self._blob(entry) or self._elsewhere.bring(entry, ready)
+        """Return the blob, to be linked to; or a copy out of another repository."""
+        return self._blob(entry) or self._others.bring(entry, ready)
 
     def _blob(self, entry: FileEntry) -> Path | None:
         blob = self.home / "blobs" / entry.digest.value if entry.digest else None

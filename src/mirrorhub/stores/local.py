@@ -1,4 +1,7 @@
-"""A plain folder with files of Hugging Face: beside our notes, the SDK's own, which both read and write.
+"""A plain folder that the user named: beside our notes, the SDK's own.
+
+What modelscope before 1.38 wrote there is read (`books`); later versions write nothing. What huggingface_hub writes is
+read and written:
 
     {folder}/.cache/huggingface/download/{path}.metadata    what each file is, and since when
                                /trees/{commit}.json         what the commit holds
@@ -15,9 +18,25 @@ from pathlib import Path
 
 from mirrorhub.models import FileEntry, Manifest
 from mirrorhub.stores import marks
+from mirrorhub.stores.books import read_books
 from mirrorhub.stores.folder import FolderStore
 from mirrorhub.stores.notes import Note, stamp_of
 from mirrorhub.stores.seen import Stamp
+
+
+class ModelScopeFolder(FolderStore):
+    """One repository of ModelScope at one revision."""
+
+    def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
+        """Find the folder, unless it is known to hold something else."""
+        found = super().found(revision)
+        if found is None or found[1] is not None:
+            return found
+        return found if revision is None or read_books(self.home).revision in (None, revision) else None
+
+    def listed(self, folder: Path) -> Sequence[FileEntry]:
+        """Return what an older version's books say should be there."""
+        return tuple(FileEntry(path, commit=commit) for path, commit in read_books(self.home).commits.items())
 
 
 class HuggingFaceFolder(FolderStore):

@@ -32,7 +32,7 @@ class ModelScopeStore:
         self._owner, _, self._name = repo.id.partition("/")
         self.home = self._cache / self._kind / f"{self._owner}--{self._name}"
         self.notes = NoteBook(self.home)
-        self._elsewhere = Elsewhere([snapshots_of(self.home)], settings)
+        self._others = Elsewhere([snapshots_of(self.home)], settings)
 
     def place(self, manifest: Manifest) -> Path:
         """Return the directory of the snapshot: named after the revision as it was asked for, like the SDK's."""
@@ -74,14 +74,14 @@ class ModelScopeStore:
         yield from ((entry, folder / entry.path) for entry in missing if noted.get(entry.path, ()) == entry.digest)
 
     def elsewhere(self, entry: FileEntry) -> Path | None:
-        """Return a file with this content that lies here under any name, or in another repository of the caches."""
-        return self._elsewhere.find(entry, self._of_same_path(entry))
+        """Return the content in another revision or an older version's directory, or in another repository."""
+        return self._others.find(entry, self._same_path(entry))
 
     def spare(self, entry: FileEntry, ready: Path) -> Path | None:
-        """Copy the file from where else it lies."""
-        return self._elsewhere.bring(entry, ready, self._of_same_path(entry))
+        """Copy the content from where else it lies, under whatever name."""
+        return self._others.bring(entry, ready, self._same_path(entry))
 
-    def _of_same_path(self, entry: FileEntry) -> Iterator[Path]:
+    def _same_path(self, entry: FileEntry) -> Iterator[Path]:
         return (folder / entry.path for folder in self.directories())
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:

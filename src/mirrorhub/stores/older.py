@@ -14,14 +14,15 @@ goes to where 1.38 keeps it, with copies of what is the same; the older director
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from mirrorhub.models import FileEntry, Manifest, Repo, RepoType
 from mirrorhub.owner import is_regular
 from mirrorhub.stores.books import Books, read_books
-from mirrorhub.stores.folder import CURRENT, FolderStore
+from mirrorhub.stores.folder import CURRENT
+from mirrorhub.stores.local import ModelScopeFolder
 from mirrorhub.stores.notes import Note, NoteBook, held_files, stamp_of
 from mirrorhub.stores.seen import Stamp, boot_name
 
@@ -51,13 +52,18 @@ def is_filled(folder: Path) -> bool:
         return False
 
 
-class OlderStore(FolderStore):
+class OlderStore(ModelScopeFolder):
     """A directory that an older modelscope filled."""
 
     def __init__(self, repo: Repo, folder: Path) -> None:
         super().__init__(repo, folder)
         self.books = read_books(folder)
         self._compared: Note | None = None
+
+    @property
+    def is_another_type(self) -> bool:
+        """Whether it is of a data set where a model is asked for, or the reverse: some places are shared."""
+        return self.books.type not in (None, self._repo.type)
 
     def note(self, manifest: Manifest) -> Note | None:
         """Return what is known of the directory: noted in an earlier call, or compared in this one."""
@@ -72,10 +78,6 @@ class OlderStore(FolderStore):
             return self.home, note
         known = self.books.revision or (None if note else _DEFAULT)
         return (self.home, None) if revision is None or revision == known else None
-
-    def listed(self, folder: Path) -> Sequence[FileEntry]:
-        """Return what its books say should be there."""
-        return tuple(FileEntry(path, commit=commit) for path, commit in self.books.commits.items())
 
     def may_hold(self, manifest: Manifest, chosen: Iterable[FileEntry], asked: str | None, *, verify: bool) -> bool:
         """Whether this is the place for a snapshot: something of it is here, and nothing that differs.
@@ -92,12 +94,15 @@ class OlderStore(FolderStore):
             return False
         if self.home.is_symlink() or not (note or self.books.kept):
             return False
-        here = [entry for entry in chosen if os.path.lexists(self.home / entry.path)]
+        wanted = tuple(chosen)
+        here = [entry for entry in wanted if os.path.lexists(self.home / entry.path)]
         if not here or not all(self._is_of(entry, note) or self._may_be(entry) for entry in here):
             return False
         held = self._by_commit(here) | held_files(self.home, here, note, verify=verify)
         self._compared = Note(manifest, held, boot=boot_name())
-        return all(entry.path in held or self._is_of(entry, note) for entry in here)
+        if not all(entry.path in held or self._is_of(entry, note) for entry in here):
+            return False
+        return len(held) == len(wanted) or os.access(self.home, os.W_OK)
 
     def _is_of(self, entry: FileEntry, note: Note | None) -> bool:
         """Whether what is listed is what was brought here once: a file that is not like it is damaged, not older."""
@@ -131,9 +136,11 @@ def all_older(cache: Path, types: Iterable[RepoType]) -> Iterator[tuple[Repo, Pa
     """Yield every directory of an older version in a cache: those in which it kept books, or we notes."""
     seen: set[Path] = set()
     for kind in types:
-        for above in (f"{kind}s", f"hub/{kind}s", *(("", "hub") if kind == "model" else ())):
+        for above in (f"{kind}s", f"hub/{kind}s", "", "hub"):
             for folder in _two_below(cache / above):
-                if (real := folder.resolve()) not in seen and _has_books(folder):
+                told = read_books(folder).type
+                known = told in (None, kind) and _has_books(folder)
+                if known and (real := folder.resolve()) not in seen:
                     seen.add(real)
                     yield Repo("modelscope", f"{folder.parent.name}/{folder.name.replace('___', '.')}", kind), folder
 

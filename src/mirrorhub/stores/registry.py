@@ -10,9 +10,8 @@ from mirrorhub.config import Settings
 from mirrorhub.models import FileEntry, HubName, Manifest, Repo, SnapshotRequest
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.stores.elsewhere import own_homes
-from mirrorhub.stores.folder import FolderStore
 from mirrorhub.stores.huggingface import HuggingFaceStore
-from mirrorhub.stores.local import HuggingFaceFolder
+from mirrorhub.stores.local import HuggingFaceFolder, ModelScopeFolder
 from mirrorhub.stores.modelscope import ModelScopeStore
 from mirrorhub.stores.notes import Note, NoteBook
 from mirrorhub.stores.older import OlderStore, older_folders
@@ -86,7 +85,7 @@ class Store(Protocol):
 
 
 FOLDERS: dict[HubName, Callable[[Repo, Path, Store], Store]] = {
-    "modelscope": FolderStore,
+    "modelscope": ModelScopeFolder,
     "huggingface": HuggingFaceFolder,
 }
 STORES: dict[HubName, Callable[[Repo, Settings], Store]] = {
@@ -104,7 +103,8 @@ def store_for(repo: Repo, settings: Settings, local_dir: Path | None) -> Store:
 def older_stores(repo: Repo, settings: Settings, local_dir: Path | None = None) -> Iterator[OlderStore]:
     """Yield the directories in which older versions of the SDK keep the repository."""
     if repo.hub == "modelscope" and local_dir is None:
-        yield from (OlderStore(repo, folder) for folder in older_folders(settings.modelscope_cache, repo))
+        stores = (OlderStore(repo, folder) for folder in older_folders(settings.modelscope_cache, repo))
+        yield from (store for store in stores if not store.is_another_type)
 
 
 def stores_for(request: SnapshotRequest, settings: Settings) -> Iterator[Store]:
