@@ -237,6 +237,19 @@ def test_the_head_of_a_file(hub: FakeHub) -> None:
     assert not hub.log.bytes_sent_by_file()
 
 
+def test_offline(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a repository is there is answered from disk, offline and where nobody answers; else offline is said."""
+    with mirrorhub.install():
+        ms_snapshot_download("org/name", "v1.0.0")
+        hub.stop()
+        assert LegacyHubApi().get_model("org/name")["Name"] == "name"
+        monkeypatch.setenv("MODELSCOPE_OFFLINE", "True")
+        monkeypatch.setenv("MIRRORHUB_OFFLINE", "1")
+        assert LegacyHubApi().get_model("org/name")["Name"] == "name"
+        with pytest.raises(Exception, match="MIRRORHUB_OFFLINE says to be offline"):
+            HfApi().model_info("org/name")
+
+
 QUESTIONS = {
     "GET huggingface /api/models/org/name": Repo("huggingface", "org/name"),
     "GET huggingface /api/models/gpt2": Repo("huggingface", "gpt2"),

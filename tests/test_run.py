@@ -50,7 +50,7 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
-WAYS = {"script": ["{}"], "module": ["-m", "told"], "code": ["-c", REPORT]}
+WAYS = {"script": ["{}"], "module": ["-m", "told"], "joined": ["-mtold"], "code": ["-c", REPORT]}
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
@@ -75,7 +75,7 @@ def test_a_program_that_fails(tmp_path: Path) -> None:
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """What is no program is said to be none; without a program there is nothing to do."""
-    words = {"nosuchcommand": "neither a file nor a command", "--nope": "options of the program stand behind it"}
+    words = {"nosuchcommand": "neither a file nor a command", "--nope": "No such option"}
     for program, told in words.items():
         assert main(["run", program]) == 2
         assert told in capsys.readouterr().err

@@ -24,8 +24,30 @@ STARTUP = Path(mirrorhub.__file__).parent / "startup"
 _SCRIPTS = (".py", ".pyw", ".pyc", ".pyz", ".zip")
 
 
+class _BeforeAProgram(click.Command):
+    """A command whose options end where a program begins, be it as `-m module` or `-c code`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Mark where the program begins: from there on nothing is ours."""
+        place = self._begin(ctx, args)
+        if "".join(args[place : place + 1]).startswith(("-m", "-c")):
+            args = [*args[:place], "--", *args[place:]]
+        return super().parse_args(ctx, args)
+
+    def _begin(self, ctx: click.Context, args: list[str]) -> int:
+        takes = {name: not getattr(option, "is_flag", False) for option in self.get_params(ctx) for name in option.opts}
+        place = 0
+        while place < len(args):
+            name, joined, _ = args[place].partition("=")
+            if name not in takes:
+                break
+            place += 2 if takes[name] and not joined else 1
+        return place
+
+
 @click.command(
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    cls=_BeforeAProgram,
+    context_settings={"allow_interspersed_args": False},
     short_help="Run a program whose downloads go along the chain.",
 )
 @click.option("--endpoints", metavar="LIST", help="The chain: 'https://one https://two default'.")
@@ -56,7 +78,7 @@ def _command(program: Sequence[str]) -> list[str]:
         UsageError: There is no such program.
     """
     name = program[0]
-    if name in ("-m", "-c") or name.endswith(_SCRIPTS) or Path(name).is_dir():
+    if name == "-" or name.startswith(("-m", "-c")) or name.endswith(_SCRIPTS) or Path(name, "__main__.py").is_file():
         return [sys.executable, *program]
     # The commands of this environment first: it need not be active.
     beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -64,8 +86,7 @@ def _command(program: Sequence[str]) -> list[str]:
         return [found, *program[1:]]
     if Path(name).is_file():
         return [sys.executable, *program]
-    hint = "options of the program stand behind it" if name.startswith("-") else "neither a file nor a command"
-    raise click.UsageError(f"{name}: {hint}")
+    raise click.UsageError(f"{name} is neither a file nor a command")
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,15 +6,24 @@ mirror does not hold everything. Who may see which token is decided as for every
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirrorhub.config import Settings
-from mirrorhub.errors import ConfigError, MirrorHubError, RepoNotFoundError, RevisionNotFoundError
+from mirrorhub.errors import (
+    ConfigError,
+    MirrorHubError,
+    NotCachedError,
+    RepoNotFoundError,
+    RevisionNotFoundError,
+)
 from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint, SnapshotRequest, Wanted
+from mirrorhub.recall import recall_offline
 from mirrorhub.routing.question import Question
 from mirrorhub.routing.reply import Reply, of_file, of_repo, passed_on
+from mirrorhub.stores.registry import stores_for
 
 if TYPE_CHECKING:
     from mirrorhub.asking import Asking
@@ -34,8 +43,11 @@ def ask(question: Question, settings: Settings) -> Reply | None:
 
     Raises:
         Hopeless: Nobody answered.
-        MirrorHubError: Nobody could list the repository whose file is asked about.
+        MirrorHubError: Nobody could list the repository whose file is asked about; or nobody may be asked, and the disk
+            does not tell.
     """
+    if offline_by := settings.offline_by(question.repo.hub):
+        return _from_disk(question, settings, offline_by)
     from mirrorhub import loop
 
     settings = replace(settings, patience=replace(settings.patience, laps=LAPS))
@@ -60,10 +72,8 @@ class _Inquiry:
         """Return the first answer; where there is none, the most official no, or what a listing says."""
         from mirrorhub.asking import asking
 
-        asked = self._question
-        wanted = SnapshotRequest(asked.repo, asked.revision, Wanted(), token=asked.token)
-        async with asking(wanted, settings, client) as call:
-            if asked.file is not None:
+        async with asking(_request(self._question), settings, client) as call:
+            if self._question.file is not None:
                 return await self._of_file(call)
             try:
                 return await self._walk(call)
@@ -75,7 +85,7 @@ class _Inquiry:
 
     async def _walk(self, call: Asking) -> Reply:
         from mirrorhub.chain.walk import walk
-        from mirrorhub.resolver import hurried_s
+        from mirrorhub.resolver import believed_endpoints, hurried_s
 
         async def ask(endpoint: Endpoint, beat: Beat) -> Reply:
             lane = call.lanes.lane(endpoint)
@@ -83,7 +93,8 @@ class _Inquiry:
             lane.contact.timeouts = replace(lane.contact.timeouts, connect_s=hurried_s(call.chain, endpoint))
             return self._read(endpoint, await lane.get(self._question.path, beat))
 
-        speakers = [one for one in call.chain.endpoints if one.hub == self._question.repo.hub and not one.repo]
+        believed, others = believed_endpoints(self._question.repo.hub, call.chain.endpoints, call.settings.trust)
+        speakers = [endpoint for endpoint in (*believed, *others) if not endpoint.repo]
         return await walk(call.chain, "question", ask, _as_it_is, endpoints=speakers, told=False)
 
     def _read(self, endpoint: Endpoint, answer: Answer) -> Reply:
@@ -107,7 +118,7 @@ class _Inquiry:
         return None if first is None else self._noes[first]
 
     async def _of_repo(self, call: Asking) -> Reply | None:
-        """Say whether the repository is there: a mirror may know listings and files, and nothing else."""
+        """Say whether the repository is there: a mirror may know listings and files only, and the disk has them."""
         from mirrorhub.resolver import resolve
 
         if not self._question.is_existence:
@@ -117,7 +128,8 @@ class _Inquiry:
         except RepoNotFoundError:
             return of_repo(self._question.repo, exists=False)
         except MirrorHubError:
-            return None
+            if not await asyncio.to_thread(_is_on_disk, call.request, call.settings):
+                return None
         return of_repo(self._question.repo, exists=True)
 
     async def _of_file(self, call: Asking) -> Reply:
@@ -128,6 +140,31 @@ class _Inquiry:
         except (RepoNotFoundError, RevisionNotFoundError) as error:
             code = "RepoNotFound" if isinstance(error, RepoNotFoundError) else "RevisionNotFound"
             return Reply(404, {"x-error-code": code, "x-error-message": "not found"})
+
+
+def _request(question: Question) -> SnapshotRequest:
+    return SnapshotRequest(question.repo, question.revision, Wanted(), token=question.token)
+
+
+def _from_disk(question: Question, settings: Settings, offline_by: str) -> Reply:
+    """Answer what the disk can tell.
+
+    Raises:
+        NotCachedError: It cannot.
+    """
+    request = _request(question)
+    if question.is_existence and _is_on_disk(request, settings):
+        return of_repo(question.repo, exists=True)
+    if question.file is not None:
+        manifest = recall_offline(request, settings, None).manifest
+        if manifest.entry(question.file) is not None:
+            return of_file(question, manifest)
+    raise NotCachedError(f"{question.repo}: nobody may be asked about it: {offline_by} says to be offline.")
+
+
+def _is_on_disk(request: SnapshotRequest, settings: Settings) -> bool:
+    """Whether some revision of the repository is on disk: whoever wants one finds out when it asks for files."""
+    return any(any(store.directories()) for store in stores_for(request, settings))
 
 
 async def _as_it_is(endpoint: Endpoint, reply: Reply) -> Reply:

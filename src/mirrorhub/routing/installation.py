@@ -65,15 +65,15 @@ class _State:
             self._wanted.append(wish)
             if self._finder not in sys.meta_path:
                 sys.meta_path.insert(0, self._finder)
-        for name in [name for name in ROUTES if name in sys.modules]:
+        for name in [name for name in ROUTES if sys.modules.get(name) is not None]:
             # Waits for a thread that is just importing it and may be waiting for our lock: it must not be held here.
-            self.lead(importlib.import_module(name))
+            self.lead(name, importlib.import_module(name))
         return wish
 
-    def lead(self, module: ModuleType) -> None:
+    def lead(self, name: str, module: object) -> None:
         """Lead the functions of a module elsewhere, while somebody wants it."""
         with self._lock:
-            for path, route in ROUTES[module.__name__].items() if self._wanted else ():
+            for path, route in ROUTES[name].items() if self._wanted else ():
                 function = _find(module, path)
                 if function is not None and not any(detour.leads(function) for detour in self._detours):
                     self._detours.append(Detour(function, route))
@@ -122,19 +122,17 @@ class _Finder:
             execute(module)
             if module.__name__ == spec.name:
                 vars(loader).pop("exec_module", None)
-                self._state.lead(module)
+                self._state.lead(spec.name, module)
 
         with suppress(AttributeError):  # a loader that takes no attributes
             loader.exec_module = exec_module
 
 
-def _find(module: ModuleType, path: str) -> FunctionType | None:
+def _find(module: object, path: str) -> FunctionType | None:
     """Return a function of a module or of one of its classes; None where this version of the SDK has none of that."""
-    found: object = module
+    found = module
     for name in path.split("."):
-        found = vars(found).get(name)
-        if found is None:
-            return None
+        found = getattr(found, "__dict__", {}).get(name)
     return innermost(found)
 
 

@@ -67,8 +67,7 @@ def _answered(request: Any, response: Callable[[Reply], Any], error: Callable[[s
         settings = Settings.load()
     except ConfigError:
         return None  # said where something is downloaded
-    question = None if settings.offline_for(hub) else _question(hub, request, settings)
-    if question is None:
+    if (question := _question(hub, request, settings)) is None:
         return None
     from mirrorhub.routing.inquiry import ask
 
