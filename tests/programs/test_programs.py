@@ -79,6 +79,14 @@ def test_sentence_transformers(
         assert told(torch, start.way, "embedding.py", env=environ(tmp_path, start.first, hub)) == "(1, 384)"
 
 
+def test_a_data_set(torch: Path, start: Start, tmp_path: Path) -> None:
+    """A data set is listed, fetched and read by Hugging Face's own library."""
+    repo = Repo("huggingface", "org/data", {"train.csv": b"text,label\nhello,1\n"}, repo_type="dataset")
+    with FakeHub([repo]) as hub:
+        found = told(torch, start.way, "data_set.py", env=environ(tmp_path, start.first, hub))
+    assert found == "[{'text': 'hello', 'label': 1}]"
+
+
 @pytest.mark.parametrize("name", ["fsmn-vad", FSMN_VAD], ids=["short name", "full name"])
 def test_funasr(torch: Path, start: Start, models: list[Repo], tmp_path: Path, wav: Path, name: str) -> None:
     """FunASR fetches its detector under either of its names, loads it and finds speech."""
