@@ -12,7 +12,7 @@ from mirrorhub import Endpoint, errors, fetch
 from mirrorhub.hubs.folders import AT_ONCE
 from mirrorhub.models import RepoType, Snapshot
 from tests.fakehub import FakeHub, Repo
-from tests.fakehub.dialects import Form, NoErrorCode, OnePage, Relink, RootIgnored
+from tests.fakehub.dialects import Form, Listed, NoErrorCode, OnePage, Relink, RootIgnored
 from tests.fakehub.faults import NoContentLength, NoDigests, NoSizes, Range200, Redirect, Status, WrongSizes
 from tests.fakehub.messages import Request
 from tests.fakehub.repo import HubName, sample_bytes
@@ -118,6 +118,28 @@ def test_forms_of_a_listing(form: str, kind: RepoType, files: Mapping[str, bytes
         assert content(fetch("org/name", repo_type=kind, endpoints=hub.url)) == files
 
 
+ODD: dict[str, tuple[HubName, dict[str, object]]] = {
+    "a size in digits": ("modelscope", {"Path": "odd", "Type": "blob", "Size": "3"}),
+    "no type": ("modelscope", {"Path": "odd", "Size": 3}),
+    "only a name": ("modelscope", {"Name": "odd"}),
+    "nothing but a path": ("huggingface", {"path": "odd"}),
+}
+NO_FILES: dict[str, tuple[HubName, dict[str, object]]] = {
+    "a submodule": ("modelscope", {"Path": "module", "Type": "commit"}),
+    "a submodule of Hugging Face": ("huggingface", {"path": "module", "type": "commit", "oid": "0" * 40}),
+    "a folder": ("huggingface", {"path": "folder", "type": "directory"}),
+}
+
+
+@pytest.mark.parametrize(("hub_name", "row"), [*ODD.values(), *NO_FILES.values()], ids=[*ODD, *NO_FILES])
+def test_odd_rows(hub_name: HubName, row: dict[str, object]) -> None:
+    """A row says as little as the SDKs need, or is of something that has no bytes."""
+    model = repo(hub_name, {"odd": b"odd", "a.txt": b"a"})
+    with FakeHub([model], [Listed(lambda rows: [*(one for one in rows if "odd" not in str(one)), row])]) as hub:
+        files = {"a.txt": b"a"} | ({"odd": b"odd"} if row in [one for _, one in ODD.values()] else {})
+        assert content(fetch("org/name", hub=hub_name, endpoints=hub.url)) == files
+
+
 @pytest.mark.parametrize("hub_name", HUBS)
 def test_a_repository_with_nothing_in_it(hub_name: HubName) -> None:
     """A repository without a file is an empty folder, and no error; the next call is answered from disk alone."""
@@ -213,6 +235,7 @@ REFUSALS: Members = {
     ),
     "a wrong token": ("huggingface", {"private": True}, [], "wrong", errors.AccessDeniedError, "Invalid credentials"),
     "gated": ("huggingface", {"gated": True}, [], None, errors.AccessDeniedError, "terms must be accepted"),
+    "gated, no code": ("huggingface", {"gated": True}, [NoErrorCode()], None, errors.AccessDeniedError, "terms must"),
     "gated, not let in": (
         "huggingface",
         {"gated": True, "granted": False},

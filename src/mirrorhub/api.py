@@ -715,7 +715,10 @@ def _check_id(name: str, hub: HubName) -> None:
     parts = name.split("/")
     fine = all(_ID_PART.fullmatch(part) and ".." not in part and not part.endswith(".") for part in parts)
     if not fine or len(parts) > 2 or (hub == "modelscope" and len(parts) != 2):
-        raise ConfigError(f"{name!r} is no repository id: it should be owner/name, of letters, digits and - _ . +")
+        elsewhere = f", or hf://{name} for Hugging Face's" if len(parts) == 1 and _ID_PART.fullmatch(name) else ""
+        raise ConfigError(
+            f"{name!r} is no repository id: it should be owner/name, of letters, digits and - _ . +{elsewhere}"
+        )
 
 
 def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wanted:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from mirrorhub.config import Settings
 from mirrorhub.models import Manifest, SnapshotRequest
 from mirrorhub.plan import wanted_files
 from mirrorhub.stores.older import is_filled
 from mirrorhub.stores.registry import Store, older_stores
+
+log = logging.getLogger(__name__)
 
 
 def seat_for(request: SnapshotRequest, settings: Settings, store: Store, manifest: Manifest) -> Store:
@@ -24,4 +28,10 @@ def seat_for(request: SnapshotRequest, settings: Settings, store: Store, manifes
     for older in older_stores(request.repo, settings):
         if older.may_hold(manifest, chosen, request.revision, verify=request.verify):
             return older
+        log.info(
+            "%s: something differs in %s, which stays as it is; the snapshot's place is %s",
+            request.repo,
+            older.home,
+            store.place(manifest),
+        )
     return store

@@ -1,18 +1,18 @@
 """What hubs and mirrors say otherwise, and mean the same: forms of listings, links, refusals. Data, like faults.
 
-listings         Form OnePage RootIgnored
+listings         Form Listed OnePage RootIgnored
 headers          Relink NoErrorCode
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from tests.fakehub.faults import LISTING
+from tests.fakehub.faults import LISTING, edit_rows
 from tests.fakehub.messages import Kind, Request, Response, respond_json
 from tests.fakehub.rules import Fault
 
@@ -38,6 +38,18 @@ class Form(Fault):
             "none": {"Code": 200, "Data": {"Files": rows} if rows else None, "Success": True},
         }
         return respond_json(forms[self.name])
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Fault):
+    """A listing with other rows."""
+
+    kinds: ClassVar[frozenset[Kind]] = LISTING
+    edit: Callable[[list[dict[str, object]]], list[dict[str, object]]]
+
+    def after(self, request: Request, response: Response) -> Response:
+        """Put the rows in the place of the hub's."""
+        return edit_rows(request, response, self.edit)
 
 
 @dataclass(frozen=True, slots=True)

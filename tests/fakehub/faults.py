@@ -194,7 +194,7 @@ class NoSizes(Fault):
     def after(self, request: Request, response: Response) -> Response:
         """Drop every size."""
         bare = response.with_header("x-linked-size", None)
-        return _edit_rows(request, bare, lambda rows: [_without(row, "Size", "size") for row in rows])
+        return edit_rows(request, bare, lambda rows: [_without(row, "Size", "size") for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class WrongSizes(Fault):
 
     def after(self, request: Request, response: Response) -> Response:
         """Move every size that is told."""
-        return _edit_rows(request, response, lambda rows: [self._moved(row) for row in rows])
+        return edit_rows(request, response, lambda rows: [self._moved(row) for row in rows])
 
     def _moved(self, row: Mapping[str, object]) -> dict[str, object]:
         sizes = {name: size + self.by for name in ("Size", "size") if isinstance(size := row.get(name), int)}
@@ -223,7 +223,7 @@ class NoDigests(Fault):
     def after(self, request: Request, response: Response) -> Response:
         """Drop every digest."""
         bare = response.with_header("etag", None).with_header("x-linked-etag", None)
-        return _edit_rows(request, bare, lambda rows: [_without(row, "Sha256", "lfs", "oid") for row in rows])
+        return edit_rows(request, bare, lambda rows: [_without(row, "Sha256", "lfs", "oid") for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class BadListing(Fault):
 
     def after(self, request: Request, response: Response) -> Response:
         """Add the rows at the end."""
-        return _edit_rows(request, response, self._added)
+        return edit_rows(request, response, self._added)
 
     def _added(self, rows: list[dict[str, object]]) -> list[dict[str, object]]:
         honest = next((row for row in rows if row.get("Type", row.get("type")) in ("blob", "file")), {})
@@ -515,7 +515,7 @@ def _first_byte(response: Response) -> int:
     return int(span.removeprefix("bytes ").partition("-")[0]) if span else 0
 
 
-def _edit_rows(
+def edit_rows(
     request: Request, response: Response, edit: Callable[[list[dict[str, object]]], list[dict[str, object]]]
 ) -> Response:
     """Edit the rows of a listing; an answer that is not one stays as it is."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import DryRunFileInfo  # noqa: F401 - there must be one for these rows
 from tqdm.auto import tqdm
 
 from tests.fakehub.faults import Status

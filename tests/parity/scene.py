@@ -84,13 +84,12 @@ def scene(root: Path, functions: Functions, name: HubName) -> Iterator[Scene]:
     before = Path.cwd()
     with FakeHub(repos(name), token=TOKEN, tls=False, blobs=True) as hub:
         os.chdir(root)
-        # modelscope asks for tags where this points, whatever `endpoint` says.
-        os.environ["MODELSCOPE_ENDPOINT"] = hub.url
-        modelscope_hub.set_default_config(None)
+        # The SDK asks for tags at its default endpoint, whatever `endpoint` says; ours asks at no other.
+        modelscope_hub.set_default_config(modelscope_hub.HubConfig(endpoint=hub.url))
         try:
             yield Scene(hub, root, functions, name)
         finally:
-            os.environ.pop("MODELSCOPE_ENDPOINT")
+            modelscope_hub.set_default_config(None)
             os.chdir(before)
 
 
@@ -104,6 +103,8 @@ def repos(name: HubName) -> list[Repo]:
     main.tag("v2.0")
     main.tag("v9.0", "dev", at=FAR_AHEAD)
     plain = Repo(name, "org/un.tagged", FILES)
+    for branch in ("v1.0", "feature/x"):
+        plain.commit({"config.json": branch.encode()}, branch=branch)
     data = Repo(name, "org/data", {"train.csv": b"1,2\n", "data/test.csv": b"3,4\n"}, repo_type="dataset")
     private = Repo(name, "org/private", FILES, private=True)
     gated = Repo(name, "org/gated", FILES, gated=True)

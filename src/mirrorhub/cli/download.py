@@ -36,6 +36,8 @@ _FORMATS = ("auto", "human", "agent", "json", "quiet")
 @click.option("-q", "--quiet", is_flag=True, help="Print the path alone.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), hidden=True)
 @click.option("--no-truncate", is_flag=True, hidden=True, expose_value=False)
+@click.option("--resume-download", is_flag=True, hidden=True, expose_value=False)
+@click.option("--local-dir-use-symlinks", hidden=True, expose_value=False)
 @click.option("--model", hidden=True)
 @click.option("--dataset", hidden=True)
 def download(

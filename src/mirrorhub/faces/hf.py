@@ -44,7 +44,7 @@ def _snapshot(given: Given) -> Any:
     except MirrorHubError as error:
         return _on_disk(given, error)
     if given["local_dir"] is None:
-        return str(found.path)
+        return _spelt(given, str(found.path))
     _leave_ref(given, found)
     return str(place(given["local_dir"]))
 
@@ -61,7 +61,14 @@ def _file(given: Given) -> Any:
             found = fetch_files(given["repo_id"], (path,), revision_of(given), **options)
     except MirrorHubError as error:
         return _on_disk(given, error)
-    return str(found.path / path)
+    return _spelt(given, str(found.path / path))
+
+
+def _spelt(given: Given, path: str) -> str:
+    """Return a path as the installed version spells it: not every version follows links in `cache_dir`."""
+    if given["cache_dir"] is None or given["local_dir"] is not None or str(given["cache_dir"]) == str(cache_of(given)):
+        return path
+    return str(_found(given, cache_dir=given["cache_dir"]) or path)
 
 
 def _leave_ref(given: Given, found: Snapshot) -> None:
@@ -117,9 +124,10 @@ def _there(given: Given) -> Path | None:
     return _found(given)
 
 
-def _found(given: Given) -> Path | None:
+def _found(given: Given, **changed: Any) -> Path | None:
+    asked = {"cache_dir": cache_of(given), "local_files_only": True, "force_download": False, "dry_run": False}
     try:
-        found = given.to_theirs(cache_dir=cache_of(given), local_files_only=True, dry_run=False, token=False)
+        found = given.to_theirs(**{**asked, "token": False, **changed})
     except (OSError, ValueError):
         return None
     return Path(found)
@@ -127,16 +135,13 @@ def _found(given: Given) -> Path | None:
 
 def _on_disk(given: Given, error: MirrorHubError) -> Any:
     """Return what the SDK finds on disk where nobody could be asked, or raise what it would."""
-    if isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given)):
-        return _found_by_them(given, error)
+    offline = isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given))
     final = isinstance(error, RevisionNotFoundError | MissingFileError | IntegrityError)
-    if not given["dry_run"] and isinstance(error, ResolutionError) and not final and (found := _found(given)):
-        return str(found)
-    raise as_theirs(error, given) from error
-
-
-def _found_by_them(given: Given, error: MirrorHubError) -> Any:
+    if not offline and (given["dry_run"] or final or not isinstance(error, ResolutionError)):
+        raise as_theirs(error, given) from error
     try:
         return given.to_theirs(cache_dir=cache_of(given), local_files_only=True)
     except FileNotFoundError as theirs:
-        raise joined(error, theirs) from error
+        # Of a part that is there the SDK says where; else it says why nobody could be asked.
+        is_told = offline or hasattr(theirs, "snapshot_path")
+        raise (joined(error, theirs) if is_told else as_theirs(error, given)) from error

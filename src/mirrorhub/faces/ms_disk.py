@@ -18,13 +18,13 @@ _SDK_DEBUG = "MODELSCOPE_SDK_DEBUG"
 def older_place(given: Given, repo_id: str, kind: RepoType) -> str | None:
     """Return the directory of an older version that the SDK goes on with, if there is one."""
     cache = _cache(given)
-    utils = import_module("modelscope.hub.utils.utils")
-    found = utils.find_reusable_legacy_repo_dir(repo_id, repo_type=kind, cache_dir=cache)
-    if found is None:
-        downloads = import_module("modelscope_hub").HubApi().downloader
-        look = getattr(downloads, "_find_legacy_repo_dir", None)
-        found = look(repo_id, kind, cache) if look else None
-    return None if found is None else str(found)
+    # Neither look-up is in every version; one that lacks it does not go on there.
+    looks = (
+        getattr(import_module("modelscope.hub.utils.utils"), "find_reusable_legacy_repo_dir", None),
+        getattr(import_module("modelscope_hub").HubApi().downloader, "_find_legacy_repo_dir", None),
+    )
+    found = (look(repo_id, repo_type=kind, cache_dir=cache) for look in looks if look)
+    return next((str(one) for one in found if one is not None), None)
 
 
 def found_by_them(call: Call) -> Path:

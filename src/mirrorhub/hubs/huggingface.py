@@ -102,7 +102,8 @@ class HuggingFace:
             return Page(rows_of(read_json(answer, _failure), "the tree"), next_page(answer, path))
 
         rows = await self._every_page(f"{path}?recursive=true&expand=false", ask, max_files)
-        files = [_file(row) for row in rows if text_of(row, "type") != "directory"]
+        # What is neither a file nor a folder, a submodule for one, has no bytes here.
+        files = [_file(row) for row in rows if text_of(row, "type") in ("file", None)]
         return Manifest(repo, revision, commit, checked_files(files, max_files), lane.endpoint.voucher)
 
     async def _every_page(self, first: str, ask: Callable[[str], Awaitable[Page]], max_files: int) -> list[Row]:
@@ -136,7 +137,7 @@ class HuggingFace:
         """
         name = _PREFIX[repo.type] + quote(lane.repo_id(repo))
         url = f"/{name}/resolve/{quote(revision, safe='')}/{quote(entry.path)}"
-        return await lane.open(url, span, entry.size, beat, _failure)
+        return await lane.open(url, span, entry.size, beat, _file_failure)
 
     async def aclose(self) -> None:
         """Nothing was gathered."""
@@ -184,22 +185,25 @@ def _file(row: Mapping[str, object]) -> FileEntry:
     return FileEntry(path, size_of(row, "size"), git_sha1=sha1_of(text_of(row, "oid")))
 
 
-def _failure(answer: Answer) -> Failure:
+def _failure(answer: Answer, unknown: Fault = Fault.NO_REPO) -> Failure:
     """The hub says in X-Error-Code what is missing; without any word of it a 404 is not the hub's."""
     code, message = answer.headers.get("x-error-code", ""), _message(answer)
-    fault = _BY_CODE.get(code) or _fault_in(answer.status, message)
+    fault = _BY_CODE.get(code) or _fault_in(answer.status, message, unknown)
     if fault is None:
         return common_failure(answer)
-    # That it is gated is a word of the protocol; the message need not say so.
-    gated = "gated: " if code == "GatedRepo" else ""
-    return Failure(fault, f"answered {answer.status}: {gated}{(message or code)[:300]}")
+    return Failure(fault, f"answered {answer.status}: {(message or code)[:300]}")
 
 
-def _fault_in(status: int, message: str) -> Fault | None:
+def _file_failure(answer: Answer) -> Failure:
+    """Whose listing was told is there: 401 means no more than that."""
+    return _failure(answer, unknown=Fault.DENIED)
+
+
+def _fault_in(status: int, message: str, unknown: Fault) -> Fault | None:
     """Who is not known to the hub is told 401 of what is not there, as of what is private."""
     words = message.lower()
     if status == 401 and words:
-        return Fault.DENIED if words == _WRONG_TOKEN else Fault.NO_REPO
+        return Fault.DENIED if words == _WRONG_TOKEN else unknown
     if status == 403 and words:
         return Fault.DENIED
     return next((fault for known, fault in _BY_WORDS.items() if status == 404 and words.startswith(known)), None)

@@ -13,6 +13,7 @@ from mirrorhub.paths import file_and_folder, path_problem
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 MAX_SIZE = 1 << 50
+_DIGITS = 20
 
 
 def checked_files(files: Iterable[FileEntry], max_files: int) -> tuple[FileEntry, ...]:
@@ -61,13 +62,15 @@ def text_of(row: Mapping[str, object], *names: str) -> str | None:
 
 
 def size_of(row: Mapping[str, object], *names: str) -> int | None:
-    """Return the first of these fields that is a size in bytes.
+    """Return the first of these fields that is a size in bytes, as a number or in digits.
 
     Raises:
         Failure: It is below nothing or beyond reason.
     """
     for name in names:
         value = row.get(name)
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
+            value = int(value)
         if isinstance(value, int) and not isinstance(value, bool):
             if not 0 <= value <= MAX_SIZE:
                 raise Failure(Fault.BAD_LISTING, f"lists a size of {value} bytes")

@@ -26,6 +26,8 @@ from mirrorhub.models import FileEntry, Manifest, Repo
 from mirrorhub.spans import Span
 
 PAGE_SIZE = 200
+_NO_FILES = ("tree", "commit")
+"""Folders, and git's submodules, of which there are no bytes here."""
 MILLISECONDS = 9_999_999_999
 """A time after this one is in milliseconds."""
 
@@ -66,7 +68,7 @@ class ModelScope:
             rows = await _every_page(ask, max_files)
         else:
             rows = await walk_folders(lambda root, below: ask(Recursive=str(below), Root=root), max_files)
-        files = [_file(row) for row in rows if kind_of(row) != "tree"]
+        files = [_file(row) for row in rows if kind_of(row) not in _NO_FILES]
         return Manifest(repo, revision, None, checked_files(files, max_files), lane.endpoint.voucher)
 
     async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
