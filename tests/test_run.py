@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -138,6 +139,11 @@ def test_the_sitecustomize_that_was_there(tmp_path: Path) -> None:
     without, led = python("-c", "print(1)", PYTHONPATH=path), run("-c", "print(1)", PYTHONPATH=path)
     # Said twice: by the Python of the command, and by the program's.
     assert (led.returncode, led.stdout, led.stderr) == (0, without.stdout, without.stderr * 2)
+
+
+def test_an_old_python() -> None:
+    """The file that every Python comes by is one that an old Python can read: no syntax of later years."""
+    ast.parse((STARTUP / "sitecustomize.py").read_text(encoding="utf-8"), feature_version=(3, 4))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")

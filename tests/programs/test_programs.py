@@ -19,7 +19,7 @@ import pytest
 
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import RefuseConnection
-from tests.programs.conftest import FSMN_VAD, MINILM, Start
+from tests.programs.conftest import BY_COMMAND, FSMN_VAD, MINILM, Start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 HERE = Path(__file__).parent
@@ -79,6 +79,14 @@ def test_sentence_transformers(
         assert told(torch, start.way, "embedding.py", env=environ(tmp_path, start.first, hub)) == "(1, 384)"
 
 
+def test_a_data_set(torch: Path, start: Start, tmp_path: Path) -> None:
+    """A data set is listed, fetched and read by Hugging Face's own library."""
+    repo = Repo("huggingface", "org/data", {"train.csv": b"text,label\nhello,1\n"}, repo_type="dataset")
+    with FakeHub([repo]) as hub:
+        found = told(torch, start.way, "data_set.py", env=environ(tmp_path, start.first, hub))
+    assert found == "[{'text': 'hello', 'label': 1}]"
+
+
 @pytest.mark.parametrize("name", ["fsmn-vad", FSMN_VAD], ids=["short name", "full name"])
 def test_funasr(torch: Path, start: Start, models: list[Repo], tmp_path: Path, wav: Path, name: str) -> None:
     """FunASR fetches its detector under either of its names, loads it and finds speech."""
@@ -93,11 +101,16 @@ def test_funasr(torch: Path, start: Start, models: list[Repo], tmp_path: Path, w
 def test_the_warm_up(torch: Path, start: Start, models: list[Repo], tmp_path: Path) -> None:
     """The article's warm-up script loads its pipeline, and says so with its exit code."""
     with FakeHub(models) as hub:
-        env = environ(tmp_path, start.first, hub)
-        assert told(torch, start.way, "warmup_model.py", env=env) == "model loaded"
-    # Once it is there, nobody needs to be asked, whether that is said or not.
+        assert told(torch, start.way, "warmup_model.py", env=environ(tmp_path, start.first, hub)) == "model loaded"
+
+
+def test_the_warm_up_once_more(torch: Path, models: list[Repo], tmp_path: Path) -> None:
+    """Once the model is on disk, the script starts offline, and where no endpoint lives."""
+    with FakeHub(models) as hub:
+        env = environ(tmp_path, hub, hub)
+        assert told(torch, BY_COMMAND, "warmup_model.py", env=env) == "model loaded"
     for more in {"MODELSCOPE_OFFLINE": "True"}, {}:
-        assert told(torch, start.way, "warmup_model.py", env=env | more) == "model loaded"
+        assert told(torch, BY_COMMAND, "warmup_model.py", env=env | more) == "model loaded"
 
 
 def test_the_warm_up_without_us(torch: Path, models: list[Repo], tmp_path: Path) -> None:
