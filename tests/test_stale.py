@@ -34,9 +34,9 @@ OLD = {"config.json": b"old", "model.bin": sample_bytes("old", 300_000), "same.t
 NEW = {"config.json": b"new", "model.bin": sample_bytes("new", 300_000)}
 
 
-@pytest.fixture(params=["modelscope", "huggingface", "local"])
+@pytest.fixture(params=["modelscope", "huggingface", pytest.param("local", marks=pytest.mark.slow)])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    """Both caches and a folder of the user's."""
+    """Both caches, and with the slow tests a folder of the user's."""
     if request.param == "local":
         return {"hub": "modelscope", "local_dir": tmp_path / "local"}
     return {"hub": request.param}

@@ -21,8 +21,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["curl", "httpx"])
+@pytest.fixture(params=["curl", pytest.param("httpx", marks=pytest.mark.slow)])
 def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each carrier in turn: the one that is asked for by name with the slow tests."""
     kind: Kind = request.param
     return kind
 
