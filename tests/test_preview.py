@@ -10,7 +10,8 @@ from huggingface_hub import DryRunFileInfo
 from huggingface_hub import snapshot_download as their_snapshot_download
 
 from mirrorhub import errors, fetch
-from mirrorhub.api import Options, apreview, preview
+from mirrorhub.api import apreview, preview
+from mirrorhub.arguments import Options
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import sample_bytes
 

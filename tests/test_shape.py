@@ -48,7 +48,7 @@ ORDER = (
     "loop",
     "vad.tensors vad.samples vad.decode vad.features vad.mix vad.audio vad.weights vad.options vad.scores vad.segments",
     "vad.detector vad",
-    "api",
+    "arguments call api",
     "faces faces.submodules faces.signatures faces.raised faces.fitting",
     "faces.hf_errors faces.hf_bars faces.hf_arguments faces.hf_preview faces.hf",
     "huggingface_hub faces.ms_errors faces.ms_arguments faces.ms_disk faces.ms_types faces.ms modelscope",

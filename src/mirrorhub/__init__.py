@@ -1,7 +1,7 @@
 """Mirror-aware model resolution: the model is there the first time.
 
 fetch("org/model", allow_patterns="*.onnx")
-1 SnapshotRequest   the arguments, checked and normalised                                    api
+1 SnapshotRequest   the arguments, checked and normalised                                    arguments
 2 Settings          arguments > MIRRORHUB_* > the SDKs' variables > config file > defaults   config
 3 Chain             the endpoints for this request, in order                                 endpoints, chain
 4 Manifest          every file's path, size and digest, and who vouched for it               resolver, hubs

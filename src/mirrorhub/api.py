@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
+from mirrorhub.arguments import Options, repo_of
+from mirrorhub.call import Call, afetched, call_of, fetched
 from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError, NotCachedError
 from mirrorhub.hubs.aliases import pinned_manifest
-from mirrorhub.models import (
-    MAX_WORKERS,
-    PINNED,
-    Endpoint,
-    HubName,
-    Manifest,
-    Repo,
-    RepoType,
-    Snapshot,
-    SnapshotRequest,
-    Trust,
-    Wanted,
-    Watchers,
-)
-from mirrorhub.paths import revision_problem
-from mirrorhub.recall import pinned_for, recall, recall_offline
+from mirrorhub.models import PINNED, Endpoint, Manifest, Snapshot, Trust
+from mirrorhub.recall import pinned_for, recall_offline
 from mirrorhub.stores.registry import stores_for
 
 if TYPE_CHECKING:
@@ -41,143 +27,6 @@ if TYPE_CHECKING:
 
 FSMN_VAD = "iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
 VAD_FILES = ("am.mvn", "config.yaml", "configuration.json", "model.pt")
-_PREFIXES: dict[str, HubName] = {
-    "ms://": "modelscope",
-    "hf://": "huggingface",
-    "modelscope:": "modelscope",
-    "huggingface:": "huggingface",
-}
-"""How a repository's hub is written; the longer ones stand in messages and reports."""
-_TYPES: dict[str, RepoType] = {f"{name}s/": name for name in get_args(RepoType)}
-_OF_MODELSCOPE: frozenset[RepoType] = frozenset({"model", "dataset"})
-_OURS = frozenset({"host", "range", "accept-encoding", "content-length", "connection", "transfer-encoding", "te"})
-"""Headers that say how bytes travel: that is not the caller's to say."""
-_ID_PART = re.compile(r"\w[\w.+-]{0,95}")
-
-
-class Options(TypedDict, total=False):
-    """What every call takes beside the repository.
-
-    Attributes:
-        hub: `auto` (which means modelscope), `modelscope` or `huggingface`.
-        repo_type: `model`, `dataset`, and on Hugging Face also `space` or `kernel`.
-        endpoints: The chain: addresses, `Endpoint` values, the word `default`.
-        local_dir: Put plain files here instead of into the cache.
-        allow_patterns: Only files that match, as the repository's own SDK matches.
-        ignore_patterns: No files that match.
-        local_files_only: Use no network.
-        force_download: Fetch although the files are there.
-        token: For this call; False for none at all.
-        max_workers: How many files at once.
-        lockfile: No lock file is read yet: only None.
-        trust: Who is believed: `lock`, `official`, `auto` or `any`.
-        timeout: Total seconds; None for no limit.
-        verify: Compare files on disk with their digests, not only with size and time.
-        allow_stale: Return what is on disk when no endpoint can be asked.
-        tqdm_class: The class of the progress bar.
-        progress_callbacks: Classes made with (file name, size), with `update(n)` and `end()`, as in modelscope.
-        settings: All settings at once, instead of the environment and the config file.
-        model_id: modelscope's name for the repository.
-        allow_file_pattern: modelscope's name for `allow_patterns`.
-        ignore_file_pattern: modelscope's name for `ignore_patterns`.
-        endpoint: The SDKs' name for a chain of one.
-        headers: Sent to the hub itself, or to the one endpoint that was given with the call.
-        user_agent: Said to the repository's hub beside our own name.
-        files_bar: A second bar of `tqdm_class` counts files.
-        cookies: Taken, not used; likewise etag_timeout, library_name and library_version.
-    """
-
-    hub: str
-    repo_type: str | None
-    endpoints: str | Endpoint | Sequence[str | Endpoint] | None
-    local_dir: str | os.PathLike[str] | None
-    allow_patterns: str | Iterable[str] | None
-    ignore_patterns: str | Iterable[str] | None
-    local_files_only: bool | None
-    force_download: bool
-    token: str | bool | None
-    max_workers: int | None
-    lockfile: None
-    trust: Trust | None
-    timeout: float | None
-    verify: bool
-    allow_stale: bool
-    tqdm_class: Callable[..., Any] | None
-    progress_callbacks: Sequence[Callable[[str, int], Any]] | None
-    settings: Settings | None
-    model_id: str | None
-    allow_file_pattern: str | Iterable[str] | None
-    ignore_file_pattern: str | Iterable[str] | None
-    endpoint: str | None
-    headers: Mapping[str, str] | None
-    user_agent: Mapping[str, str] | str | None
-    files_bar: bool
-    cookies: object
-    etag_timeout: object
-    library_name: object
-    library_version: object
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request with the settings it is answered under."""
-
-    request: SnapshotRequest
-    settings: Settings
-    offline: bool
-
-    @property
-    def offline_by(self) -> str:
-        """What made the call offline: a variable, `config file`, or an argument."""
-        found = self.settings.offline_by(self.request.repo.hub)
-        return "local_files_only" if found is None else found
-
-    def from_disk(self) -> Snapshot | None:
-        """Answer without a loop or a socket, where that can be done.
-
-        Raises:
-            NotCachedError: The call is offline, and it cannot be done.
-        """
-        pinned = pinned_for(self.request, self.settings.trust)
-        if self.offline:
-            return recall_offline(self.request, self.settings, pinned)
-        return recall(self.request, self.settings, pinned)
-
-    def is_told_of(self, report: Report) -> bool:
-        """Whether a report is one of what is asked for."""
-        revision = self.request.revision
-        return report.repo == str(self.request.repo) and revision in (None, report.revision, report.commit)
-
-    async def fetch(self, client: Client) -> Snapshot:
-        """Answer on the loop."""
-        from mirrorhub.snapshot import fetch  # brings in httpx: only where something is asked for
-
-        return await fetch(self.request, self.settings, client)
-
-    async def resolve(self, client: Client) -> Manifest:
-        """Answer on the loop what the repository holds, and fetch nothing."""
-        from mirrorhub.lookup import look_up
-
-        return await look_up(self.request, self.settings, client)
-
-    async def preview(self, client: Client) -> Preview:
-        """Answer on the loop what a call would do, and fetch nothing."""
-        from mirrorhub.preview import preview
-
-        return await preview(self.request, self.settings, client)
-
-    def previewed_from_disk(self) -> Preview | None:
-        """Answer the same without a loop or a socket, where that can be done.
-
-        Raises:
-            NotCachedError: The call is offline, and it cannot be done.
-        """
-        from mirrorhub.preview import preview_of, preview_on_disk
-
-        pinned = pinned_for(self.request, self.settings.trust)
-        if self.offline:
-            return preview_on_disk(recall_offline(self.request, self.settings, pinned))
-        return preview_of(self.request, self.settings, pinned) if pinned else None
 
 
 def fetch(
@@ -206,7 +55,7 @@ def fetch(
         StoreError: The disk refuses.
         LockTimeoutError: Another process holds the repository for too long.
     """
-    return _fetched(_call(repo_id, revision, cache_dir, options))
+    return fetched(call_of(repo_id, revision, cache_dir, options))
 
 
 async def afetch(
@@ -216,7 +65,7 @@ async def afetch(
     **options: Unpack[Options],
 ) -> Snapshot:
     """Do what `fetch` does, from a running event loop."""
-    return await _afetched(_call(repo_id, revision, cache_dir, options))
+    return await afetched(call_of(repo_id, revision, cache_dir, options))
 
 
 def snapshot_download(
@@ -258,7 +107,7 @@ def file_download(
     Raises:
         ResolutionError: The repository has no such file; and all that `fetch` raises.
     """
-    snapshot = _fetched(_call(repo_id, revision, cache_dir, options, paths=(path,)))
+    snapshot = fetched(call_of(repo_id, revision, cache_dir, options, paths=(path,)))
     return str(snapshot.path / path)
 
 
@@ -270,7 +119,7 @@ async def afile_download(
     **options: Unpack[Options],
 ) -> str:
     """Do what `file_download` does, from a running event loop."""
-    snapshot = await _afetched(_call(repo_id, revision, cache_dir, options, paths=(path,)))
+    snapshot = await afetched(call_of(repo_id, revision, cache_dir, options, paths=(path,)))
     return str(snapshot.path / path)
 
 
@@ -283,7 +132,7 @@ def resolve(repo_id: str | None = None, revision: str | None = None, **options: 
     """
     from mirrorhub import loop
 
-    call = _call(repo_id, revision, None, options)
+    call = call_of(repo_id, revision, None, options)
     if call.offline:
         return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings.trust)).manifest
     if pinned := pinned_for(call.request, call.settings.trust):
@@ -295,7 +144,7 @@ async def aresolve(repo_id: str | None = None, revision: str | None = None, **op
     """Do what `resolve` does, from a running event loop."""
     from mirrorhub import loop
 
-    call = _call(repo_id, revision, None, options)
+    call = call_of(repo_id, revision, None, options)
     if call.offline:
         return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings.trust)).manifest
     if pinned := pinned_for(call.request, call.settings.trust):
@@ -326,7 +175,7 @@ def preview(
     """
     from mirrorhub import loop
 
-    call = _call(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
+    call = call_of(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
     return call.previewed_from_disk() or loop.run(call.preview, call.settings)
 
 
@@ -343,7 +192,7 @@ async def apreview(
 
     from mirrorhub import loop
 
-    call = _call(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
+    call = call_of(repo_id, revision, cache_dir, options, paths=None if paths is None else tuple(paths))
     found = await asyncio.to_thread(call.previewed_from_disk)
     return await loop.arun(call.preview, call.settings) if found is None else found
 
@@ -356,7 +205,7 @@ def newest_tag(repo_id: str, before_s: float, **options: Unpack[Options]) -> str
     """
     from mirrorhub import loop
 
-    call = _call(repo_id, None, None, options)
+    call = call_of(repo_id, None, None, options)
     if call.offline:
         return None
 
@@ -419,7 +268,7 @@ async def aload_vad(
     directory = _local_directory(model)
     if directory is None:
         cache_dir = source.pop("cache_dir", None)
-        directory = (await _afetched(_vad_call(str(model), revision, cache_dir, cast("Options", source)))).path
+        directory = (await afetched(_vad_call(str(model), revision, cache_dir, cast("Options", source)))).path
     return await asyncio.to_thread(Vad, directory, **parameters)
 
 
@@ -431,7 +280,7 @@ def fetch_files(
     **options: Unpack[Options],
 ) -> Snapshot:
     """Do what `fetch` does, for files named exactly."""
-    return _fetched(_call(repo_id, revision, cache_dir, options, paths=tuple(paths)))
+    return fetched(call_of(repo_id, revision, cache_dir, options, paths=tuple(paths)))
 
 
 def fetch_vad_files(
@@ -441,7 +290,7 @@ def fetch_vad_files(
     **options: Unpack[Options],
 ) -> Snapshot:
     """Bring what the detector reads, and nothing else of the repository: what `load_vad` does before it loads."""
-    return _fetched(_vad_call(model, revision, cache_dir, options))
+    return fetched(_vad_call(model, revision, cache_dir, options))
 
 
 def bench(
@@ -469,7 +318,7 @@ def bench(
     """
     from mirrorhub import loop
 
-    call = _call(repo_id, revision, None, options)
+    call = call_of(repo_id, revision, None, options)
     if call.offline:
         raise NotCachedError(f"Endpoints cannot be compared offline, and {call.offline_by} says to be.")
 
@@ -511,7 +360,7 @@ def why(
 
     if repo_id is None:
         return latest((options.get("settings") or Settings.load()).state_dir)
-    call = _call(repo_id, revision, cache_dir, options)
+    call = call_of(repo_id, revision, cache_dir, options)
     homes = [store.home for store in stores_for(call.request, call.settings)]
     is_placed = cache_dir is not None or call.request.local_dir is not None
     place = discretion_for(call.settings, (), None).clean(str(homes[0])) if is_placed else None
@@ -536,7 +385,7 @@ def outlook(
     """
     from mirrorhub.bench.outlook import outlook_of, probed
 
-    call = _call(repo_id, revision, None, options)
+    call = call_of(repo_id, revision, None, options)
     if not probe:
         return outlook_of(call.request, call.settings)
     if call.offline:
@@ -588,166 +437,13 @@ def is_remembered(endpoint: str, settings: Settings | None = None) -> bool:
 
 def is_pinned(repo_id: str, hub: str = "auto") -> bool:
     """Whether the digests of a repository's files are built in."""
-    return pinned_manifest(_repo(repo_id, hub, "model")) is not None
+    return pinned_manifest(repo_of(repo_id, hub, "model")) is not None
 
 
 def _vad_call(model: str, revision: str | None, cache_dir: str | os.PathLike[str] | None, options: Options) -> Call:
     if revision is None and is_pinned(model, options.get("hub", "auto")):
         revision = PINNED
-    return _call(model, revision, cache_dir, options, paths=VAD_FILES)
-
-
-def _fetched(call: Call) -> Snapshot:
-    if found := call.from_disk():
-        return found
-    from mirrorhub import loop  # brings in asyncio: 40 ms that an answer from disk does not need
-
-    return loop.run(call.fetch, call.settings)
-
-
-async def _afetched(call: Call) -> Snapshot:
-    import asyncio
-
-    from mirrorhub import loop
-
-    if found := await asyncio.to_thread(call.from_disk):
-        return found
-    return await loop.arun(call.fetch, call.settings)
-
-
-def _call(
-    repo_id: str | None,
-    revision: str | None,
-    cache_dir: str | os.PathLike[str] | None,
-    options: Options,
-    paths: tuple[str, ...] | None = None,
-) -> Call:
-    """Check and normalise the arguments of a call.
-
-    Raises:
-        TypeError: An unknown argument.
-        ConfigError: A value that cannot be used.
-    """
-    if unknown := sorted(set(options) - set(Options.__annotations__)):
-        raise TypeError(f"unknown argument {unknown[0]!r}; known are: {', '.join(sorted(Options.__annotations__))}")
-    if options.get("lockfile") is not None:
-        raise ConfigError("lockfile: lock files are not read by this version")
-    repo = _repo(repo_id or options.get("model_id"), options.get("hub", "auto"), options.get("repo_type"))
-    if revision is not None and (problem := revision_problem(revision)):
-        raise ConfigError(f"revision {revision!r} {problem}")
-    settings = _settings(repo.hub, cache_dir, options)
-    local_dir = options.get("local_dir")
-    request = SnapshotRequest(
-        repo=repo,
-        revision=revision,
-        wanted=_wanted(repo.hub, options, paths),
-        local_dir=Path(local_dir).expanduser().absolute() if local_dir is not None else None,
-        token=options.get("token"),
-        force_download=options.get("force_download", False),
-        verify=options.get("verify", False),
-        allow_stale=options.get("allow_stale", True),
-        max_workers=_workers(MAX_WORKERS if (most := options.get("max_workers")) is None else most),
-        watchers=_watchers(options),
-        headers=_headers(options.get("headers")),
-        agent=_agent(options.get("user_agent")),
-    )
-    return Call(request, settings, bool(options.get("local_files_only")) or settings.offline_for(repo.hub))
-
-
-def _watchers(options: Options) -> Watchers:
-    callbacks = tuple(options.get("progress_callbacks") or ())
-    return Watchers(options.get("tqdm_class"), callbacks, options.get("files_bar", False))
-
-
-def _headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    headers = tuple((str(name).lower(), str(value)) for name, value in (given or {}).items())
-    if any(not (name + value).isprintable() for name, value in headers):
-        raise ConfigError("headers: a name or value has characters that no header may have")
-    return tuple((name, value) for name, value in headers if name not in _OURS)
-
-
-def _agent(given: Mapping[str, str] | str | None) -> str:
-    """Write who calls as huggingface_hub does; what no header may hold is left out."""
-    if given is None:
-        return ""
-    text = given if isinstance(given, str) else "; ".join(f"{name}/{value}" for name, value in given.items())
-    return "".join(char for char in text if char.isprintable() and char.isascii())
-
-
-def _settings(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: Options) -> Settings:
-    given: dict[str, object] = {
-        "endpoints": options.get("endpoints") or options.get("endpoint"),
-        "trust": options.get("trust"),
-        "timeout_s": options.get("timeout"),
-        f"{hub}_cache": cache_dir,
-    }
-    settings = options.get("settings")
-    if settings is None:
-        return Settings.load(given)
-    if beside := [name for name, value in given.items() if value is not None]:
-        raise ConfigError(f"settings= says everything; {', '.join(beside)} cannot be given beside it")
-    return settings
-
-
-def _repo(given: str | None, hub: str, repo_type: str | None) -> Repo:
-    if not isinstance(given, str) or not given.strip():
-        raise ConfigError("a repository is needed: owner/name")
-    if hub not in ("auto", "modelscope", "huggingface"):
-        raise ConfigError(f"hub {hub!r} is not known; known are auto, modelscope, huggingface")
-    kind: RepoType = cast("RepoType", repo_type or "model")
-    if kind not in get_args(RepoType):
-        raise ConfigError(f"repo_type {repo_type!r} is not known; known are {', '.join(get_args(RepoType))}")
-    name, chosen = given.strip(), cast("HubName", "modelscope" if hub == "auto" else hub)
-    for prefix, prefixed in _PREFIXES.items():
-        if name.startswith(prefix):
-            name, chosen = name.removeprefix(prefix), prefixed
-            for folder, named_type in _TYPES.items():
-                # On Hugging Face a name may stand without an owner, and no owner is called so.
-                if name.startswith(folder) and name.count("/") in ((1, 2) if chosen == "huggingface" else (2,)):
-                    name, kind = name.removeprefix(folder), named_type
-    _check_id(name, chosen)
-    if chosen == "modelscope" and kind not in _OF_MODELSCOPE:
-        raise ConfigError(f"ModelScope has models and datasets, no {kind}s that could be fetched: {given!r}")
-    return Repo(chosen, name, kind)
-
-
-def _check_id(name: str, hub: HubName) -> None:
-    parts = name.split("/")
-    fine = all(_ID_PART.fullmatch(part) and ".." not in part and not part.endswith(".") for part in parts)
-    if not fine or len(parts) > 2 or (hub == "modelscope" and len(parts) != 2):
-        elsewhere = f", or hf://{name} for Hugging Face's" if len(parts) == 1 and _ID_PART.fullmatch(name) else ""
-        raise ConfigError(
-            f"{name!r} is no repository id: it should be owner/name, of letters, digits and - _ . +{elsewhere}"
-        )
-
-
-def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wanted:
-    if paths is not None:
-        return Wanted(paths=paths)
-    allow = options.get("allow_patterns")
-    ignore = options.get("ignore_patterns")
-    given = options.get("allow_file_pattern") if allow is None else allow
-    ignore = _patterns(options.get("ignore_file_pattern") if ignore is None else ignore, hub)
-    allow = _patterns(given, hub)
-    # An empty list is no wish to modelscope; to huggingface_hub it is the wish for nothing.
-    return Wanted(allow=allow if hub == "huggingface" and given is not None else allow or None, ignore=ignore)
-
-
-def _patterns(given: str | Iterable[str] | None, hub: HubName) -> tuple[str, ...]:
-    """Read patterns; modelscope divides each text at commas."""
-    patterns = () if given is None else (given,) if isinstance(given, str) else tuple(given)
-    if not all(isinstance(pattern, str) for pattern in patterns):
-        raise ConfigError("patterns are texts, like '*.onnx'")
-    if hub == "modelscope":
-        parts = (part.strip() for pattern in patterns for part in pattern.split(","))
-        return tuple(part for part in parts if part)
-    return patterns
-
-
-def _workers(given: object) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ConfigError(f"max_workers is a whole number above 0, not {given!r}")
-    return min(given, MAX_WORKERS)
+    return call_of(model, revision, cache_dir, options, paths=VAD_FILES)
 
 
 def _parted(options: dict[str, Any], preset: str | None) -> tuple[VadSource, dict[str, Any]]:

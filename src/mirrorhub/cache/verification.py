@@ -10,7 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Literal
 
-from mirrorhub.api import Options, fetch, fetch_files
+from mirrorhub.api import fetch, fetch_files
+from mirrorhub.arguments import Options
 from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot
 from mirrorhub.digest import BLOCK, hasher_for
 from mirrorhub.models import Digest, FileEntry, Snapshot

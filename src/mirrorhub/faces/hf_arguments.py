@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mirrorhub.api import Options
+from mirrorhub.arguments import Options
 from mirrorhub.config import Settings
 from mirrorhub.faces.fitting import own_chain, settings_for
 from mirrorhub.faces.signatures import Given

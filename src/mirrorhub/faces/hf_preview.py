@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mirrorhub.api import Options, resolve
+from mirrorhub.api import resolve
+from mirrorhub.arguments import Options
 from mirrorhub.digest import file_matches
 from mirrorhub.errors import MissingFileError
 from mirrorhub.faces.hf_arguments import cache_of, options_of, place, revision_of

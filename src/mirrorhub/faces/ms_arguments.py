@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from mirrorhub.api import Options
+from mirrorhub.arguments import Options
 from mirrorhub.config import Settings
 from mirrorhub.faces.fitting import own_chain, settings_for
 from mirrorhub.faces.ms_errors import invalid
