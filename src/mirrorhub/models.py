@@ -139,12 +139,14 @@ class Sought:
         revision: At which revision.
         max_files: No more than so many.
         scope: What will do, where the whole takes many requests or cannot be told.
+        is_large: That is known to be so.
     """
 
     repo: Repo
     revision: str
     max_files: int
     scope: Scope = None
+    is_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class Inquiry:
         found = LISTINGS.find(lane.endpoint, repo, commit) if commit else None
         if found and commit and not found.covers(scope_of(self._request.wanted)):
             # Of a commit that is known to hold much, the file is asked for and nothing else.
-            found = await hub.manifest(lane, self._sought(commit), beat)
+            found = await hub.manifest(lane, replace(self._sought(commit), is_large=True), beat)
             LISTINGS.keep(lane.endpoint, found)
         return replace(found, revision=revision) if found else None
 

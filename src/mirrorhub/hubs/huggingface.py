@@ -86,7 +86,7 @@ class HuggingFace:
         Raises:
             Failure: The endpoint did not say.
         """
-        revision, is_large = sought.revision, False
+        revision, is_large = sought.revision, sought.is_large
         if not is_commit(revision):
             info = await self._info(lane, sought.repo, revision, beat)
             if (files := _siblings(info)) is not None:
