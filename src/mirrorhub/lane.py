@@ -210,6 +210,33 @@ class Lane:
         self.heard()
         return answer
 
+    async def peek(self, url: str, told_by: str, beat: Beat) -> Answer:
+        """Ask for a file's first byte, to hear from the endpoint what the file is. The body of a success is not read.
+
+        Args:
+            url: The file, as a path below the endpoint.
+            told_by: The header that tells it; a redirect that has it is not followed.
+            beat: Who waits.
+
+        Raises:
+            Failure: No answer came.
+        """
+        span = Span() if self.contact.takes_range is False else Span(0, 1)
+        answer = await self._peek(url, told_by, span, beat)
+        # There is no first byte in a file with nothing in it.
+        return await self._peek(url, told_by, Span(), beat) if answer.status in _RANGE_REFUSED and span.end else answer
+
+    async def _peek(self, url: str, told_by: str, span: Span, beat: Beat) -> Answer:
+        headers = {} if span.is_whole else {"range": span.header}
+        stream = await self.contact.client.open(replace(self.contact.ask(url, beat, headers=headers), told_by=told_by))
+        try:
+            body = b"" if stream.status < 400 else await stream.read_some(MAX_ERROR_BODY)
+        finally:
+            await stream.aclose()
+        beat.answer()
+        self.heard()
+        return Answer(stream.status, stream.headers, body, stream.url)
+
     async def open(self, url: str, span: Span, size: int | None, beat: Beat, failure: HubFailure) -> Slice:
         """Ask for a span of a file's bytes; what comes may be all of them, and says so.
 

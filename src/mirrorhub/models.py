@@ -82,19 +82,71 @@ class Voucher:
         return f"{self.kind} {self.name}".rstrip()
 
 
+Scope = frozenset[str] | None
+"""A part of a repository: paths, and folders with a slash at the end, each with all that is below; None for the whole.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a repository holds at a revision, and who vouched for it."""
+    """What a repository holds at a revision, and who vouched for it.
+
+    Attributes:
+        repo: The repository.
+        revision: As it was asked for.
+        commit: Which one that is, where the hub has one for the whole repository.
+        files: In order of their paths.
+        vouched_by: Who says so.
+        scope: What is told of, where that is not all: paths, and folders with a slash at the end. What lies elsewhere
+            may be there or not; a file in `files` that is not in here is no more than one that was there once.
+    """
 
     repo: Repo
     revision: str
     commit: str | None
     files: tuple[FileEntry, ...]
     vouched_by: Voucher
+    scope: Scope = None
+
+    def tells_of(self, name: str) -> bool:
+        """Whether it is known of a path, or of all in a folder with a slash at its end, what is there and what not."""
+        if self.scope is None or name in self.scope:
+            return True
+        parts = name.rstrip("/").split("/")
+        return any("/".join(parts[:count]) + "/" in self.scope for count in range(1, len(parts)))
+
+    def covers(self, scope: Scope) -> bool:
+        """Whether it tells of everything in a scope."""
+        return self.scope is None or (scope is not None and all(map(self.tells_of, scope)))
+
+    def confirms(self, other: Manifest) -> bool:
+        """Whether another one tells nothing that is not told here, too."""
+        if not self.covers(other.scope):
+            return False
+        return tuple(entry for entry in self.files if other.tells_of(entry.path)) == other.files
 
     def entry(self, path: str) -> FileEntry | None:
         """Return the entry of a path, or None."""
         return next((entry for entry in self.files if entry.path == path), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What an endpoint is asked to list.
+
+    Attributes:
+        repo: Of which repository.
+        revision: At which revision.
+        max_files: No more than so many.
+        scope: What will do, where the whole takes many requests or cannot be told.
+        is_large: That is known to be so.
+    """
+
+    repo: Repo
+    revision: str
+    max_files: int
+    scope: Scope = None
+    is_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)

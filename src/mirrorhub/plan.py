@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirrorhub.models import FileEntry, Manifest, Wanted, total_size
+from mirrorhub.models import FileEntry, Manifest, Scope, Wanted, total_size
+from mirrorhub.paths import path_problem
+
+_WILD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,36 @@ def make_plan(
 
 def wanted_files(manifest: Manifest, wanted: Wanted) -> tuple[FileEntry, ...]:
     """Choose files from a manifest; exact paths that are not in it are left out."""
+    files = manifest.files
+    if manifest.scope is not None:
+        files = tuple(entry for entry in files if manifest.tells_of(entry.path))
     if wanted.paths is not None:
         paths = frozenset(wanted.paths)
-        return tuple(entry for entry in manifest.files if entry.path in paths)
+        return tuple(entry for entry in files if entry.path in paths)
     matches = _MATCHERS[manifest.repo.hub]
     return tuple(
         entry
-        for entry in manifest.files
+        for entry in files
         if (wanted.allow is None or matches(entry.path, wanted.allow)) and not matches(entry.path, wanted.ignore)
     )
+
+
+def scope_of(wanted: Wanted) -> Scope:
+    """Return the part of a repository that all wanted files are in, as far as their names say; None for the whole.
+
+    A pattern says in which folder, where one stands before its first wildcard; all of them must.
+    """
+    if wanted.paths is not None:
+        return frozenset(wanted.paths)
+    if wanted.allow is None:
+        return None
+    folders = frozenset(map(_folder_of, wanted.allow))
+    return None if any(path_problem(folder.removesuffix("/")) for folder in folders) else folders
+
+
+def _folder_of(pattern: str) -> str:
+    literal = _WILD.split(pattern, maxsplit=1)[0]
+    return literal[: literal.rfind("/") + 1]
 
 
 def _matches_modelscope(path: str, patterns: Iterable[str]) -> bool:

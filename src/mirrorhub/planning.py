@@ -35,7 +35,7 @@ async def complete(request: SnapshotRequest, store: Store, manifest: Manifest) -
         return None
     note = store.note(manifest)
     # What was compared in this call is no note yet.
-    if note is not None and note.mark and note.manifest.files == manifest.files and store.names(manifest):
+    if note is not None and note.mark and note.manifest.confirms(manifest) and store.names(manifest):
         return await _whole(request, store, manifest, note, store.notes.held)
     try:
         check_writable(store.home / OWN_FOLDER)

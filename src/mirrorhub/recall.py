@@ -12,7 +12,7 @@ from mirrorhub.errors import MissingFileError, NotCachedError, PinnedError
 from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher, VoucherKind
 from mirrorhub.paths import OWN_FOLDER
-from mirrorhub.plan import wanted_files
+from mirrorhub.plan import scope_of, wanted_files
 from mirrorhub.stores.books import BOOKS, UNFINISHED
 from mirrorhub.stores.notes import Note, held_files
 from mirrorhub.stores.registry import Store, store_for, stores_for
@@ -82,7 +82,7 @@ def remembered(request: SnapshotRequest, store: Store) -> Snapshot | None:
     """Return a snapshot that our note says is complete, its files as they were when they were checked."""
     found = store.found(request.revision)
     folder, note = found or (store.home, None)
-    if note is None:
+    if note is None or not _tells(note, request):
         return None
     chosen = chosen_files(note.manifest, request)
     held = store.notes.held(folder, chosen, note, verify=request.verify)
@@ -104,10 +104,12 @@ def unnoted(request: SnapshotRequest, store: Store, *, closed: bool = False) -> 
         closed: Only if there is a note that this user may not read.
     """
     found = store.found(request.revision)
-    if found is None or found[1] is not None:
+    if found is None or (found[1] is not None and _tells(found[1], request)):
         return None
-    folder = found[0]
+    folder, note = found
     here = dict(_files_below(folder))
+    if note is not None and note.stamps.keys() >= here.keys():
+        return None  # nobody but us has brought anything, and we know of a part
     manifest = _as_found(request, store, folder, here)
     if closed and not store.notes.is_closed(store.label(replace(manifest, commit=folder.name))):
         return None
@@ -118,6 +120,11 @@ def unnoted(request: SnapshotRequest, store: Store, *, closed: bool = False) -> 
     if len(held_files(folder, known, None, verify=True)) < len(known):
         return None
     return replace(_snapshot(folder, manifest, chosen), verified=len(known) == len(chosen))
+
+
+def _tells(note: Note, request: SnapshotRequest) -> bool:
+    """Whether a note knows of everything that is asked for; one of single files does not."""
+    return note.manifest.covers(scope_of(request.wanted))
 
 
 def _as_found(request: SnapshotRequest, store: Store, folder: Path, here: Mapping[str, int]) -> Manifest:
@@ -154,7 +161,7 @@ def _pinned(request: SnapshotRequest, store: Store, manifest: Manifest) -> Snaps
     """Find pinned content wherever it lies: the digests say whether it is the same."""
     chosen = chosen_files(manifest, request)
     for folder, note in _places(store, manifest):
-        same = note is not None and note.manifest.files == manifest.files
+        same = note is not None and note.manifest.confirms(manifest)
         look = store.notes.held if same else held_files
         if len(look(folder, chosen, note, verify=request.verify)) == len(chosen):
             return _snapshot(folder, manifest, chosen)
@@ -229,6 +236,8 @@ def _snapshot(folder: Path, manifest: Manifest, chosen: tuple[FileEntry, ...], t
 def _similar(name: str, manifest: Manifest) -> str:
     import difflib  # only on the way to an error
 
+    if manifest.scope is not None:
+        return ""
     close = difflib.get_close_matches(name, [entry.path for entry in manifest.files], n=1)
     return f"; did you mean {close[0]!r}?" if close else f" among its {len(manifest.files)}"
 

@@ -24,7 +24,8 @@ from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Lane
 from mirrorhub.listings import LISTINGS
-from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Trust
+from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Sought, Trust
+from mirrorhub.plan import scope_of
 from mirrorhub.recall import pinned_for
 from mirrorhub.transfer.lanes import Lanes
 
@@ -138,7 +139,7 @@ class Inquiry:
         revision = self._request.revision or hub.default_revision
         manifest = await self._remembered(hub, lane, revision, beat)
         if manifest is None:
-            manifest = await hub.manifest(lane, self._request.repo, revision, self._settings.max_files, beat)
+            manifest = await hub.manifest(lane, self._sought(revision), beat)
             LISTINGS.keep(endpoint, manifest)
         if self._settings.trust == "any":
             return manifest
@@ -156,7 +157,15 @@ class Inquiry:
                 return None  # a mirror that knows the long question only
             raise
         found = LISTINGS.find(lane.endpoint, repo, commit) if commit else None
+        if found and commit and not found.covers(scope_of(self._request.wanted)):
+            # Of a commit that is known to hold much, the file is asked for and nothing else.
+            found = await hub.manifest(lane, replace(self._sought(commit), is_large=True), beat)
+            LISTINGS.keep(lane.endpoint, found)
         return replace(found, revision=revision) if found else None
+
+    def _sought(self, revision: str) -> Sought:
+        scope = scope_of(self._request.wanted)
+        return Sought(self._request.repo, revision, self._settings.max_files, scope)
 
 
 def hurried_s(chain: Chain, endpoint: Endpoint) -> float:

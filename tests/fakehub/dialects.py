@@ -1,7 +1,7 @@
 """What hubs and mirrors say otherwise, and mean the same: forms of listings, links, refusals. Data, like faults.
 
 listings         Form Listed OnePage RootIgnored
-headers          Relink NoErrorCode
+headers          Relink NoErrorCode NothingLinked
 """
 
 from __future__ import annotations
@@ -100,6 +100,18 @@ class NoErrorCode(Fault):
         """Drop the header, and the message with it if that is said."""
         bare = response.with_header("x-error-code", None)
         return bare if self.message else bare.with_header("x-error-message", None)
+
+
+@dataclass(frozen=True, slots=True)
+class NothingLinked(Fault):
+    """Files without what the hub says of them: a mirror passes on the bytes, under an ETag of its own."""
+
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"body"})
+
+    def after(self, request: Request, response: Response) -> Response:
+        """Drop the headers."""
+        bare = response.with_header("x-linked-etag", None).with_header("x-repo-commit", None)
+        return bare.with_header("etag", '"5d41402abc4b2a76b9719d911017c592"')
 
 
 def _asking(request: Request, query: Mapping[str, str]) -> Request:

@@ -25,7 +25,7 @@ from mirrorhub.faults import UNREADABLE, Failure, Fault
 from mirrorhub.http.client import Stream
 from mirrorhub.http.timing import Timing
 from mirrorhub.lane import Body, Contact, Lane
-from mirrorhub.models import Endpoint, FileEntry, Manifest, Repo
+from mirrorhub.models import Endpoint, FileEntry, Manifest, Repo, Sought
 
 LISTING = "listing"
 LISTING_S = 15.0
@@ -108,7 +108,7 @@ class Visit:
         started, manifest = time.monotonic(), None
         try:
             async with asyncio.timeout(LISTING_S):
-                manifest = await hub.manifest(lane, repo, revision or hub.default_revision, max_files, Beat())
+                manifest = await hub.manifest(lane, Sought(repo, revision or hub.default_revision, max_files), Beat())
         except Failure as failure:
             self._trouble(LISTING, failure)
         except TimeoutError:

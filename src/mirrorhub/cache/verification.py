@@ -159,7 +159,7 @@ def repair(repo: StoredRepo, verdict: Verdict, cache_dir: str | None, options: O
     elif manifest.repo.hub == "huggingface" and manifest.commit:
         # A commit does not move: of its files those that are lost will do.
         return fetch_files(manifest.repo.id, verdict.lost, manifest.commit, cache_dir, **given)
-    if any(entry.path not in note.stamps for entry in manifest.files):
+    if manifest.scope is not None or any(entry.path not in note.stamps for entry in manifest.files):
         given["allow_patterns"] = [glob.escape(entry.path) for entry in manifest.files if entry.path in note.stamps]
     return fetch(manifest.repo.id, manifest.revision, cache_dir, **given)
 

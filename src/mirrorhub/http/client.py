@@ -62,6 +62,7 @@ class Ask:
         headers: Headers for whoever answers in the end.
         connected: Called when the connection stands, with the seconds that TCP and TLS took; 0.0 where it stood.
         lane: Which of the final origin's connections the bytes come over.
+        told_by: A redirect with this header is the answer: it tells what the file is, and where it lies is not asked.
         relayed: The asked origin is known to redirect to another one: it is asked over its first connection.
         packed: The answer may come compressed; it is one for `Stream.read`. On a far line that saves round trips.
         impressions: Where it is noted how each host on the way did.
@@ -75,6 +76,7 @@ class Ask:
     lane: int = 0
     relayed: bool = False
     packed: bool = False
+    told_by: str = ""
     impressions: Impressions = field(default_factory=Impressions, repr=False)
 
 
@@ -259,7 +261,8 @@ class Client:
             stream = Stream(response, ask.url, self._meter, seen, listed=ask.packed)
             if self._meter is not None:
                 self._meter.answered(stream)
-            if stream.status not in _REDIRECTS or "location" not in stream.headers:
+            is_redirect = stream.status in _REDIRECTS and "location" in stream.headers
+            if not is_redirect or (ask.told_by and ask.told_by in stream.headers):
                 return await _readable(stream, packed=ask.packed)
             await stream.aclose()
             target = _target(url, stream.headers["location"])

@@ -21,14 +21,20 @@ List = Callable[[str, bool], Awaitable[list[Row]]]
 """Lists a folder, by its path and whether with all that is below it."""
 
 
-async def walk_folders(list_folder: List, max_files: int) -> list[Row]:
-    """Return every row of a repository.
+async def walk_folders(list_folder: List, max_files: int, roots: Iterable[str] = ("",)) -> list[Row]:
+    """Return every row of a repository, or of some folders in it.
+
+    Args:
+        list_folder: Lists one.
+        max_files: No more rows than so many.
+        roots: Which folders, none of them in another one.
 
     Raises:
         Failure: The endpoint did not tell all of them, or too many.
     """
     rows: list[Row] = []
-    folders, seen = [""], {""}
+    folders = list(roots)
+    seen = set(folders)
     while folders:
         found = await _listed(list_folder, folders, below=True)
         check_count(max(map(len, found.values())), max_files)

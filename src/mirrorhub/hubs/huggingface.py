@@ -5,9 +5,9 @@
     GET {endpoint}/[datasets/|spaces/|kernels/]{id}/resolve/{sha}/{path}     200 or a redirect to a data host
 
 Source: huggingface_hub 2.4.0, `hf_api.py` and `file_download.py`. The first answer tells commit and files in one round
-trip, where the endpoint knows `blobs`; else, and for large repositories, the tree is asked for. An LFS file is listed
-with its sha256, any other with git's sha1 of it. The Xet headers are not asked for, so that large files come over plain
-HTTP.
+trip, where the endpoint knows `blobs`; else, and for large repositories, the tree is asked for. Of files that are named
+in a repository of more than one page, `resolve` tells size and digest, as it tells huggingface_hub. An LFS file has its
+sha256, any other git's sha1 of it. The Xet headers are not asked for, so that large files come over plain HTTP.
 """
 
 from __future__ import annotations
@@ -15,21 +15,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial as bind
 from urllib.parse import quote
 
 from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
+from mirrorhub.hubs.looks import Looks, is_named, size_told
 from mirrorhub.hubs.pages import Page, Pages, Row, next_page
 from mirrorhub.lane import Lane, Slice, common_failure, read_json
-from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.models import FileEntry, Manifest, Repo, Sought
 from mirrorhub.spans import Span
 
 MAX_SIBLINGS = 10_000
 """The tree comes in pages; this list does not, and is not sure to be whole in a very large repository."""
 _MAX_WORDS = 4 << 10
 """Bytes of an answer that may be a reason."""
+_ETAG = "x-linked-etag"
+"""What the hub calls a file's content; the plain ETag of a redirect, or of who stands in between, is another."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/", "kernel": "kernels/"}
 _BY_CODE = {
@@ -53,6 +58,10 @@ def is_commit(revision: str) -> bool:
     return _COMMIT.fullmatch(revision) is not None
 
 
+class _UntoldError(Exception):
+    """What a file is, is not told with it."""
+
+
 class HuggingFace:
     """Asks a Hugging Face hub, or a mirror that speaks like one."""
 
@@ -60,31 +69,36 @@ class HuggingFace:
 
     def __init__(self) -> None:
         self._pages = Pages()
+        self._looks = Looks()
 
     @property
     def told(self) -> int:
         """How many pages of listings have come in this call."""
-        return self._pages.count
+        return self._pages.count + self._looks.count
 
     def credentials(self, token: str) -> dict[str, str]:
         """Return the header that carries a token."""
         return {"authorization": f"Bearer {token}"}
 
-    async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
-        """Ask which commit a revision names and what it holds.
+    async def manifest(self, lane: Lane, sought: Sought, beat: Beat) -> Manifest:
+        """Ask which commit a revision names and what it holds; where that is much, what the named files are.
 
         Raises:
             Failure: The endpoint did not say.
         """
+        revision, is_large = sought.revision, sought.is_large
         if not is_commit(revision):
-            info = await self._info(lane, repo, revision, beat)
+            info = await self._info(lane, sought.repo, revision, beat)
             if (files := _siblings(info)) is not None:
-                checked = checked_files(files, max_files)
-                return Manifest(repo, revision, _commit(info), checked, lane.endpoint.voucher)
-            commit = _commit(info)
+                checked = checked_files(files, sought.max_files)
+                return Manifest(sought.repo, revision, _commit(info), checked, lane.endpoint.voucher)
+            commit, is_large = _commit(info), _count(info) >= MAX_SIBLINGS
         else:
             commit = revision
-        return await self._tree(lane, repo, revision, commit, max_files, beat)
+        if is_named(sought.scope) and (is_large or await self._is_long(lane, sought.repo, commit, beat)):
+            with suppress(_UntoldError):
+                return await self._named(lane, sought, commit, beat)
+        return await self._tree(lane, sought, commit, beat)
 
     async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
         """Ask which commit a revision names, and no more.
@@ -94,25 +108,48 @@ class HuggingFace:
         """
         return revision if is_commit(revision) else _commit(await self._info(lane, repo, revision, beat, "expand=sha"))
 
-    async def _tree(self, lane: Lane, repo: Repo, revision: str, commit: str, max_files: int, beat: Beat) -> Manifest:
+    async def _tree(self, lane: Lane, sought: Sought, commit: str, beat: Beat) -> Manifest:
+        rows = await self._every_page(bind(self._page, lane, sought.repo, commit, beat), sought.max_files)
+        # What is neither a file nor a folder, a submodule for one, has no bytes here.
+        files = [_file(row) for row in rows if text_of(row, "type") in ("file", None)]
+        checked = checked_files(files, sought.max_files)
+        return Manifest(sought.repo, sought.revision, commit, checked, lane.endpoint.voucher)
+
+    async def _named(self, lane: Lane, sought: Sought, commit: str, beat: Beat) -> Manifest:
+        """Ask for the files alone.
+
+        Raises:
+            _UntoldError: The endpoint gives files, and does not pass on what the hub says of them.
+            Failure: It did not say.
+        """
+
+        async def look(path: str) -> FileEntry | None:
+            return _told(await lane.peek(_resolve(lane, sought.repo, commit, path), _ETAG, beat), path, commit)
+
+        files = await self._looks.at(commit, sought.scope or (), look)
+        checked = checked_files(files, sought.max_files)
+        return Manifest(sought.repo, sought.revision, commit, checked, lane.endpoint.voucher, sought.scope)
+
+    async def _is_long(self, lane: Lane, repo: Repo, commit: str, beat: Beat) -> bool:
+        """Whether there is more in a commit than one page tells."""
+        return (await self._page(lane, repo, commit, beat)).following is not None
+
+    async def _page(self, lane: Lane, repo: Repo, commit: str, beat: Beat, url: str | None = None) -> Page:
         path = f"{_api(lane, repo)}/tree/{commit}"
 
         async def ask(url: str) -> Page:
             answer = await lane.get(url, beat)
             return Page(rows_of(read_json(answer, _failure), "the tree"), next_page(answer, path))
 
-        rows = await self._every_page(f"{path}?recursive=true&expand=false", ask, max_files)
-        # What is neither a file nor a folder, a submodule for one, has no bytes here.
-        files = [_file(row) for row in rows if text_of(row, "type") in ("file", None)]
-        return Manifest(repo, revision, commit, checked_files(files, max_files), lane.endpoint.voucher)
+        return await self._pages.get(url or f"{path}?recursive=true&expand=false", ask)
 
-    async def _every_page(self, first: str, ask: Callable[[str], Awaitable[Page]], max_files: int) -> list[Row]:
-        url: str | None = first
+    async def _every_page(self, get_page: Callable[[str | None], Awaitable[Page]], max_files: int) -> list[Row]:
+        url: str | None = None
         rows: list[Row] = []
-        seen: set[str] = set()
-        while url:
+        seen: set[str | None] = set()
+        while not seen or url:
             seen.add(url)
-            page = await self._pages.get(url, ask)
+            page = await get_page(url)
             rows += page.rows
             check_count(len(rows), max_files)
             url = page.following
@@ -135,12 +172,15 @@ class HuggingFace:
         Raises:
             Failure: The endpoint did not give them.
         """
-        name = _PREFIX[repo.type] + quote(lane.repo_id(repo))
-        url = f"/{name}/resolve/{quote(revision, safe='')}/{quote(entry.path)}"
-        return await lane.open(url, span, entry.size, beat, _file_failure)
+        return await lane.open(_resolve(lane, repo, revision, entry.path), span, entry.size, beat, _file_failure)
 
     async def aclose(self) -> None:
         """Nothing was gathered."""
+
+
+def _resolve(lane: Lane, repo: Repo, revision: str, path: str) -> str:
+    name = _PREFIX[repo.type] + quote(lane.repo_id(repo))
+    return f"/{name}/resolve/{quote(revision, safe='')}/{quote(path)}"
 
 
 def _api(lane: Lane, repo: Repo) -> str:
@@ -162,6 +202,31 @@ def _siblings(info: Mapping[str, object]) -> list[FileEntry] | None:
     files = [_sibling(row) for row in rows if isinstance(row, dict)]
     whole = [entry for entry in files if entry is not None and entry.size is not None and entry.digest is not None]
     return whole if len(whole) == len(rows) else None
+
+
+def _count(info: Mapping[str, object]) -> int:
+    rows = info.get("siblings")
+    return len(rows) if isinstance(rows, list) else 0
+
+
+def _told(answer: Answer, path: str, commit: str) -> FileEntry | None:
+    """Read what a file is from the headers that huggingface_hub reads; None where the commit has no such file.
+
+    Raises:
+        _UntoldError: The answer says neither.
+        Failure: There is no answer to that now, or not for this user.
+    """
+    if answer.status >= 400:
+        failure = _file_failure(answer)
+        if failure.fault is Fault.NO_FILE:
+            return None
+        raise _UntoldError if failure.fault is Fault.NOT_A_HUB else failure
+    etag = answer.headers.get(_ETAG) or answer.headers.get("etag", "")
+    name = etag.removeprefix("W/").strip('"')
+    entry = FileEntry(path, size_told(answer), sha256_of(name), sha1_of(name))
+    if answer.headers.get("x-repo-commit") != commit or entry.size is None or entry.digest is None:
+        raise _UntoldError
+    return entry
 
 
 def _sibling(row: Mapping[str, object]) -> FileEntry | None:

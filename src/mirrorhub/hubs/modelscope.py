@@ -9,7 +9,7 @@ Source: modelscope_hub 0.5.1, `_legacy_api.py` and `_download.py`. Every file is
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial as bind
 from urllib.parse import quote, urlencode
@@ -18,14 +18,19 @@ from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
 from mirrorhub.hubs.envelope import file_failure, rows_in
-from mirrorhub.hubs.folders import kind_of, path_of, walk_folders
+from mirrorhub.hubs.folders import CUT_OFF, kind_of, path_of, walk_folders
 from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
+from mirrorhub.hubs.looks import Looks, size_told
+from mirrorhub.hubs.narrow import Ways, narrowed
 from mirrorhub.hubs.pages import Page, Pages, Row
 from mirrorhub.lane import Lane, Slice, read_json
-from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.models import FileEntry, Manifest, Repo, Sought
 from mirrorhub.spans import Span
 
 PAGE_SIZE = 200
+FEW_PAGES = 5
+"""Of a data set with more pages than these, no more is listed than is wanted."""
+_ETAG = "x-linked-etag"
 _NO_FILES = ("tree", "commit")
 """Folders, and git's submodules, of which there are no bytes here."""
 MILLISECONDS = 9_999_999_999
@@ -47,29 +52,68 @@ class ModelScope:
 
     def __init__(self) -> None:
         self._pages = Pages()
+        self._looks = Looks()
 
     @property
     def told(self) -> int:
         """How many pages of listings have come in this call."""
-        return self._pages.count
+        return self._pages.count + self._looks.count
 
     def credentials(self, token: str) -> dict[str, str]:
         """Return the two forms in which the SDK sends a token."""
         return {"authorization": f"Bearer {token}", "cookie": f"m_session_id={token}"}
 
-    async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
-        """Ask what a repository holds; a listing that was cut off is walked folder by folder.
+    async def manifest(self, lane: Lane, sought: Sought, beat: Beat) -> Manifest:
+        """Ask what a repository holds; what was cut off is walked folder by folder, as far as it is in the scope.
 
         Raises:
             Failure: The endpoint did not say.
         """
-        ask = bind(self._list, lane, repo, revision, beat)
-        if repo.type == "dataset":
-            rows = await _every_page(ask, max_files)
+        ways, scope = self._ways(lane, sought, beat), sought.scope
+        if scope is None or not await self._is_cut_off(lane, sought, beat):
+            files, scope = _files(await ways.below([""])), None
         else:
-            rows = await walk_folders(lambda root, below: ask(Recursive=str(below), Root=root), max_files)
-        files = [_file(row) for row in rows if kind_of(row) not in _NO_FILES]
-        return Manifest(repo, revision, None, checked_files(files, max_files), lane.endpoint.voucher)
+            part = await narrowed(scope, ways)
+            looked = await self._looks.at(sought.revision, part.unknown, bind(self._look, lane, sought, beat))
+            files = [*_files(part.rows), *looked]
+        checked = checked_files(files, sought.max_files)
+        return Manifest(sought.repo, sought.revision, None, checked, lane.endpoint.voucher, scope)
+
+    def _ways(self, lane: Lane, sought: Sought, beat: Beat) -> Ways:
+        ask = bind(self._list, lane, sought.repo, sought.revision, beat)
+        if sought.repo.type != "dataset":
+
+            async def walk(roots: Sequence[str]) -> list[Row]:
+                return await walk_folders(
+                    lambda root, deep: ask(Recursive=str(deep), Root=root), sought.max_files, roots
+                )
+
+            return Ways(walk, lambda folder: ask(Recursive="False", Root=folder))
+
+        async def every_page(roots: Sequence[str]) -> list[Row]:
+            listings = [await _pages(bind(ask, Recursive="True", Root=root), sought.max_files) for root in roots]
+            check_count(sum(map(len, listings)), sought.max_files)
+            return [row for listing in listings for row in listing]
+
+        return Ways(every_page, lambda folder: _pages(bind(ask, Recursive="False", Root=folder), None, CUT_OFF))
+
+    async def _is_cut_off(self, lane: Lane, sought: Sought, beat: Beat) -> bool:
+        """Whether one answer, or a few pages, do not tell the whole; what they tell is not asked for again."""
+        ask = bind(self._list, lane, sought.repo, sought.revision, beat)
+        if sought.repo.type != "dataset":
+            return len(await ask(Recursive="True")) >= CUT_OFF
+        return len(await _pages(bind(ask, Recursive="True"), None, FEW_PAGES * PAGE_SIZE)) >= FEW_PAGES * PAGE_SIZE
+
+    async def _look(self, lane: Lane, sought: Sought, beat: Beat, path: str) -> FileEntry | None:
+        """Ask for a file alone. Its digest comes with it where the hub has it in a store for large files."""
+        query = urlencode({"Revision": sought.revision, "FilePath": path})
+        answer = await lane.peek(f"{_base(lane, sought.repo)}?{query}", _ETAG, beat)
+        if answer.status >= 400:
+            failure = file_failure(answer)
+            if failure.fault is Fault.NO_FILE:
+                return None
+            raise failure
+        return FileEntry(path, size_told(answer), sha256_of(answer.headers.get(_ETAG, "").strip('"')))
 
     async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
         """Return None: a commit is known of each file, not of the whole."""
@@ -115,18 +159,26 @@ class ModelScope:
         return rows_in(answer)
 
 
-async def _every_page(ask: Callable[..., Awaitable[list[Row]]], max_files: int) -> list[Row]:
+async def _pages(
+    ask: Callable[..., Awaitable[list[Row]]], max_files: int | None, enough: int | None = None
+) -> list[Row]:
+    """Ask for one page after the other, until one is short or there are enough."""
     rows: list[Row] = []
     page: list[Row] = []
     number = 1
-    while len(page) == PAGE_SIZE or number == 1:
-        before, page = page, await ask(Recursive="True", PageNumber=str(number), PageSize=str(PAGE_SIZE))
+    while (len(page) == PAGE_SIZE or number == 1) and (enough is None or len(rows) < enough):
+        before, page = page, await ask(PageNumber=str(number), PageSize=str(PAGE_SIZE))
         if page and page == before:
             raise Failure(Fault.BAD_LISTING, "never ends: a page that was told before comes again")
         rows += page
-        check_count(len(rows), max_files)
+        if max_files is not None:
+            check_count(len(rows), max_files)
         number += 1
     return rows
+
+
+def _files(rows: Iterable[Row]) -> list[FileEntry]:
+    return [_file(row) for row in rows if kind_of(row) not in _NO_FILES]
 
 
 def _file(row: Row) -> FileEntry:

@@ -10,7 +10,7 @@ from mirrorhub.hubs.huggingface import HuggingFace
 from mirrorhub.hubs.modelscope import ModelScope
 from mirrorhub.hubs.wheel import WheelIndex
 from mirrorhub.lane import Body, Lane
-from mirrorhub.models import FileEntry, HubName, Manifest, Repo
+from mirrorhub.models import FileEntry, HubName, Manifest, Repo, Sought
 from mirrorhub.spans import Span
 
 
@@ -26,8 +26,8 @@ class Hub(Protocol):
     def credentials(self, token: str) -> dict[str, str]:
         """Return the headers that carry a token."""
 
-    async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
-        """Ask what a repository holds.
+    async def manifest(self, lane: Lane, sought: Sought, beat: Beat) -> Manifest:
+        """Ask what a repository holds; of a large one, at least what is in the scope.
 
         Raises:
             Failure: The endpoint did not say.

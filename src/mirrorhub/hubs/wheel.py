@@ -26,7 +26,7 @@ from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.redact import redact
 from mirrorhub.hubs.aliases import Wheel, wheel_for
 from mirrorhub.lane import Lane
-from mirrorhub.models import FileEntry, Manifest, Repo
+from mirrorhub.models import FileEntry, Manifest, Repo, Sought
 from mirrorhub.spans import Span
 
 BLOCK = 1 << 20
@@ -46,7 +46,7 @@ class WheelIndex:
         """Tokens of hubs are no business of a package index."""
         return {}
 
-    async def manifest(self, lane: Lane, repo: Repo, revision: str, max_files: int, beat: Beat) -> Manifest:
+    async def manifest(self, lane: Lane, sought: Sought, beat: Beat) -> Manifest:
         """Say nothing: a wheel only carries what is known by its digest."""
         raise Failure(Fault.NO_REPO, "a package index cannot say what a repository holds")
 

@@ -84,13 +84,15 @@ def _is_known() -> bool:
 
 
 def write_tree(home: Path, manifest: Manifest, below: str = "") -> None:
-    """Write down every file of a commit, if all is known that the SDK needs.
+    """Write down every file of a commit, if all of them are known, and all that the SDK needs.
 
     Args:
         home: The repository's folder, or one of the user's.
         manifest: The commit.
         below: Where in it the SDK keeps its books, with a slash at the end.
     """
+    if manifest.scope is not None:
+        return
     rows = {entry.path: _row(entry) for entry in sorted(manifest.files, key=lambda entry: entry.path)}
     if manifest.commit is None or not is_commit(manifest.commit) or not all(rows.values()):
         return

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 from urllib.parse import unquote
 
 from mirrorhub.digest import file_matches
@@ -31,7 +31,11 @@ from mirrorhub.records import hex_digits, items, mapping, number, one_of, parsed
 from mirrorhub.stores.disk import write_whole as write_whole
 from mirrorhub.stores.seen import SeenBook, Stamp, boot_name, mark_of, read_stamp
 
-FORMAT = 1
+FORMAT, PARTIAL = 1, 2
+"""Of a note on a whole revision, and on a part of one: who does not know the second must not take it for the first."""
+
+WORTH: Final[tuple[VoucherKind, ...]] = get_args(VoucherKind)
+"""Whose word is worth most comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,7 @@ def merged(
     told: frozenset[str] = frozenset(),
 ) -> Note:
     """Return the note after a call: what it checked, or was told, and what the old note knew of the same content."""
+    manifest = manifest if old is None else combined(old, manifest)
     stamps: dict[str, Stamp] = {}
     origins: dict[str, tuple[str, ...]] = {}
     if old is not None:
@@ -227,6 +232,37 @@ def merged(
     origins.update({report.path: _givers(report) for report in reports if report.endpoints})
     told |= frozenset(path for path in stamps if old is not None and path in old.told and path not in held)
     return Note(manifest, stamps | dict(held), origins, old.boot if old and unsure else boot_name(), told)
+
+
+def combined(old: Note, manifest: Manifest) -> Manifest:
+    """Return what is known once a manifest of a part has come: that part, and what the note knew of the rest.
+
+    Where nothing that is told has changed, both hold; who is less worth vouches for what two have told. Where anything
+    has, the rest is no longer known: its files stay, and are named as what was brought once, to be compared or removed
+    when the whole is told.
+    """
+    if manifest.scope is None:
+        return manifest
+    agreed = _agree(old.manifest, manifest)
+    if agreed and old.manifest.covers(manifest.scope):
+        return replace(old.manifest, revision=manifest.revision)
+    known = {entry.path: entry for entry in old.manifest.files if entry.path in old.stamps}
+    rest = {path: entry for path, entry in known.items() if not manifest.tells_of(path)}
+    files = sorted((*manifest.files, *rest.values()), key=lambda entry: entry.path)
+    one = replace(manifest, files=tuple(files))
+    if old.manifest.scope is None or not agreed:
+        return one
+    voucher = max(old.manifest.vouched_by, manifest.vouched_by, key=lambda one: WORTH.index(one.kind))
+    return replace(one, scope=manifest.scope | old.manifest.scope, vouched_by=voucher)
+
+
+def _agree(old: Manifest, new: Manifest) -> bool:
+    """Whether two may tell of one state: nothing that both tell of differs."""
+    if old.commit != new.commit or (new.commit is None and old.revision != new.revision):
+        return False
+    both = [{entry.path: entry.digest for entry in one.files} for one in (old, new)]
+    paths = {path for one in both for path in one if old.tells_of(path) and new.tells_of(path)}
+    return all(path in one for path in paths for one in both) and all(both[0][path] == both[1][path] for path in paths)
 
 
 def _givers(report: TransferReport) -> tuple[str, ...]:
@@ -270,10 +306,11 @@ def encode_note(note: Note) -> dict[str, object]:
     """Return a note as JSON holds it."""
     manifest = note.manifest
     return {
-        "format": FORMAT,
+        "format": FORMAT if manifest.scope is None else PARTIAL,
         "repo": asdict(manifest.repo),
         "revision": manifest.revision,
         "commit": manifest.commit,
+        **({} if manifest.scope is None else {"scope": sorted(manifest.scope)}),
         "vouched_by": asdict(manifest.vouched_by),
         "boot": note.boot,
         "files": [
@@ -295,7 +332,7 @@ def decode_note(raw: object) -> Note:
         ValueError: It is another format, or holds what a note cannot; LookupError, it is none.
     """
     record = mapping(raw)
-    if record["format"] != FORMAT:
+    if record["format"] not in (FORMAT, PARTIAL):
         raise ValueError("another format")
     rows = [mapping(row) for row in items(record["files"])]
     manifest = Manifest(
@@ -304,6 +341,7 @@ def decode_note(raw: object) -> Note:
         None if record["commit"] is None else _checked(record["commit"]),
         tuple(map(_entry, rows)),
         _voucher(mapping(record["vouched_by"])),
+        frozenset(texts(record["scope"])) if record["format"] == PARTIAL else None,
     )
     stamps = {text(row["path"]): read_stamp(row["stamp"]) for row in rows if "stamp" in row}
     origins = {text(row["path"]): texts(row["from"]) for row in rows if "from" in row}
