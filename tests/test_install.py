@@ -25,7 +25,9 @@ from huggingface_hub import (
     hf_hub_url,
     snapshot_download,
 )
+from huggingface_hub.constants import ENDPOINT
 from huggingface_hub.errors import EntryNotFoundError
+from huggingface_hub.utils import build_hf_headers, get_session
 from modelscope.hub.api import HubApi as LegacyHubApi
 from modelscope.hub.file_download import model_file_download
 from modelscope.hub.snapshot_download import dataset_snapshot_download
@@ -41,6 +43,7 @@ from mirrorhub.routing.question import question_of
 from mirrorhub.routing.routes import ROUTES
 from tests.fakehub import FakeHub
 from tests.fakehub import Repo as FakeRepo
+from tests.fakehub.dialects import Relink
 from tests.fakehub.faults import HangOnAccept, Html
 from tests.fakehub.rules import Rule
 
@@ -223,6 +226,30 @@ def test_questions_beside_files(hub: FakeHub) -> None:
     assert listed >= set(hub.site.repos[1].files)
     # The tokens were for the SDKs' own addresses.
     assert {request.headers.get("authorization") for request in hub.log.requests()} == {None}
+
+
+def test_a_page_that_is_said_to_be_elsewhere(hub: FakeHub) -> None:
+    """A mirror cannot send the SDK, and its token, to another host for the next page of a listing."""
+    hub.site.repos[1].commit({f"{number}.txt": b"" for number in range(5)})
+    with FakeHub([], name="thief") as thief:
+        hub.set_faults(Relink(f'<{thief.url}/elsewhere?{{query}}>; rel="next"'))
+        with mirrorhub.install(), pytest.raises(Exception, match="next page"):
+            # Without the SDK's own wait before it asks again.
+            get_session().get(f"{ENDPOINT}/api/models/org/name/tree/main", headers=build_hf_headers(token="hf_secret"))
+        assert not thief.log.requests()
+
+
+def test_a_private_repository_at_the_sdks_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the SDK's own address refuses who brings no token, the SDK asks it by itself, with the one it has."""
+    repo = FakeRepo("modelscope", "org/name", FILES)
+    repo.private = True
+    with FakeHub([repo], token="ms_secret") as own, FakeHub([]) as mirror:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", own.url)
+        monkeypatch.setenv("MIRRORHUB_ENDPOINTS", f"{own.url} {mirror.url}")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(own.ca_file))
+        with mirrorhub.install():
+            assert HubApi(token="ms_secret").get_repo("org/name", "model").id == "org/name"
+        assert not mirror.log.tokens_seen()
 
 
 def test_the_head_of_a_file(hub: FakeHub) -> None:

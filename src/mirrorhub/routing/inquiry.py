@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 LAPS = 1
 """How often the chain is walked: an SDK asks again by itself."""
 _NO = {401: Fault.DENIED, 403: Fault.DENIED, 404: Fault.NO_FILE}
+_REFUSALS = frozenset(fault.name for fault in (*_NO.values(), Fault.NO_REPO, Fault.NO_REVISION))
 
 
 def ask(question: Question, settings: Settings) -> Reply | None:
     """Ask along the chain.
 
     Returns:
-        The answer; None where the chain serves no such repository.
+        The answer; None where the chain serves no such repository, or the SDK's own address has refused.
 
     Raises:
         Hopeless: Nobody answered.
@@ -52,7 +53,7 @@ def ask(question: Question, settings: Settings) -> Reply | None:
 
     settings = replace(settings, patience=replace(settings.patience, laps=LAPS))
 
-    async def work(client: Client) -> Reply:
+    async def work(client: Client) -> Reply | None:
         return await _Inquiry(question).run(settings, client)
 
     try:
@@ -68,20 +69,40 @@ class _Inquiry:
         self._question = question
         self._noes: dict[Endpoint, Reply] = {}
 
-    async def run(self, settings: Settings, client: Client) -> Reply:
-        """Return the first answer; where there is none, the most official no, or what a listing says."""
+    async def run(self, settings: Settings, client: Client) -> Reply | None:
+        """Return the first answer; None where the SDK's own address has refused: what it says to its token counts.
+
+        Raises:
+            Hopeless: Nobody answered.
+            MirrorHubError: Nobody could list the repository whose file is asked about.
+        """
         from mirrorhub.asking import asking
 
-        async with asking(_request(self._question), settings, client) as call:
-            if self._question.file is not None:
-                return await self._of_file(call)
+        wanted = SnapshotRequest(self._question.repo, self._question.revision, Wanted(), token=self._question.token)
+        async with asking(wanted, settings, client) as call:
             try:
-                return await self._walk(call)
-            except Hopeless:
-                found = self._most_official() or await self._of_repo(call)
-                if found is None:
-                    raise
-                return found
+                reply = await self._answer(call)
+            except (Hopeless, MirrorHubError):
+                if self._is_refused_at_home(call):
+                    return None
+                raise
+            return None if reply.status != 200 and self._is_refused_at_home(call) else reply
+
+    async def _answer(self, call: Asking) -> Reply:
+        """Return the first answer; where there is none, the most official no, or what a listing says."""
+        if self._question.file is not None:
+            return await self._of_file(call)
+        try:
+            return await self._walk(call)
+        except Hopeless:
+            found = self._most_official() or await self._of_repo(call)
+            if found is None:
+                raise
+            return found
+
+    def _is_refused_at_home(self, call: Asking) -> bool:
+        home = (one for one in call.chain.attempts if one.endpoint == self._question.home)
+        return any(one.fault in _REFUSALS for one in home)
 
     async def _walk(self, call: Asking) -> Reply:
         from mirrorhub.chain.walk import walk
@@ -105,7 +126,7 @@ class _Inquiry:
         """
         from mirrorhub.lane import common_failure
 
-        reply = passed_on(answer, endpoint.address, self._question.home)
+        reply = passed_on(answer, self._question.path, self._question.home)
         if reply is None or answer.status not in (200, *_NO):
             raise Failure(Fault.NOT_A_HUB, "answered no JSON") if answer.status == 200 else common_failure(answer)
         if answer.status != 200:

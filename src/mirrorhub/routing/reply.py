@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from json import dumps, loads
 from typing import TYPE_CHECKING
 
+from mirrorhub.faults import Failure, Fault
+from mirrorhub.hubs.pages import next_page
 from mirrorhub.models import Manifest, Repo
 from mirrorhub.routing.question import Question
 
 if TYPE_CHECKING:
     from mirrorhub.http.client import Answer
 
-_TRANSPORT = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection", "set-cookie"})
-"""Headers that tell how a body came; here it is whole and unpacked."""
+_TOLD = frozenset({"content-type", "etag", "ratelimit", "retry-after", "x-error-code", "x-error-message"})
+_OF_HUBS = ("x-repo-", "x-linked-", "x-request-", "x-total-")
+"""Headers that are passed on: what a hub says of its answer. All others may lead the SDK, and its token, elsewhere."""
 _JSON = {"content-type": "application/json"}
 
 
@@ -27,19 +30,33 @@ class Reply:
     body: bytes = b""
 
 
-def passed_on(answer: Answer, address: str, home: str) -> Reply | None:
+def passed_on(answer: Answer, path: str, home: str) -> Reply | None:
     """Pass on what an endpoint has answered; None where it is no hub's answer.
 
-    The next page lies at home again: the SDK follows its address as it stands, and with its token.
+    Args:
+        answer: What it said.
+        path: What was asked for, below the endpoint.
+        home: The address that the SDK asks by itself. The next page lies there, too: the SDK follows its address as it
+            stands, and with its token.
+
+    Raises:
+        Failure: The next page is said to be elsewhere.
     """
     try:
         loads(answer.body)
     except (ValueError, RecursionError):
         return None
-    headers = {name: value for name, value in answer.headers.items() if name not in _TRANSPORT}
-    if "link" in headers:
-        headers["link"] = headers["link"].replace(address, home)
+    headers = {name: value for name, value in answer.headers.items() if name in _TOLD or name.startswith(_OF_HUBS)}
+    if following := next_page(answer, path.partition("?")[0]):
+        headers["link"] = f'<{_at_home(following, home)}>; rel="next"'
     return Reply(answer.status, headers, answer.body)
+
+
+def _at_home(following: str, home: str) -> str:
+    """Return the address of a page at home; only what is the same listing is there."""
+    if not following.startswith("/"):
+        raise Failure(Fault.REDIRECT, "the next page of the listing is at an address that is not followed")
+    return f"{home}{following}"
 
 
 def of_repo(repo: Repo, *, exists: bool) -> Reply:
