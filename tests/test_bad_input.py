@@ -23,6 +23,7 @@ from tests.fakehub.faults import (
     RedirectLoop,
     Status,
 )
+from tests.fakehub.repo import HubName
 from tests.fakehub.rules import Fault, Rule
 from tests.quick import quick
 
@@ -68,6 +69,17 @@ def test_a_revision_that_is_not_there(hub_name: str) -> None:
     """A missing revision is told from a missing repository."""
     with FakeHub(repos()) as hub, pytest.raises(errors.RevisionNotFoundError, match="v9"):
         fetch("org/name", "v9", hub=hub_name, endpoints=hub.url)
+
+
+@pytest.mark.parametrize("hub_name", ["modelscope", "huggingface"])
+def test_a_token_that_was_withheld(hub_name: HubName, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has given a token is told where it was not sent, and how it would be, and not to give one."""
+    private = Repo(hub_name, "org/name", FILES, private=True)
+    with FakeHub([private], token="secret") as hub, pytest.raises(errors.ResolutionError) as caught:
+        fetch("org/name", hub=hub_name, token="secret", settings=quick(hub.url, hub.url + "/other"))
+    assert f"The token was not sent to {hub.url}" in str(caught.value)
+    assert "auth = true" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("hub_name", HUBS)

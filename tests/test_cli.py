@@ -106,7 +106,8 @@ def test_download_part(capsys: Capture, tmp_path: Path) -> None:
     with FakeHub(repos()) as hub:
         assert main(["download", "org/name", "config.json", "--endpoint", hub.url]) == 0
         path = Path(capsys.readouterr().out.strip())
-        assert [file.name for file in path.iterdir()] == ["config.json"]
+        assert path.name == "config.json"
+        assert [file.name for file in path.parent.iterdir()] == ["config.json"]
         local = tmp_path / "local"
         arguments = ["--include", "*.bin", "--include", "*.txt", "--exclude", "sub/*", "--local-dir", str(local)]
         assert main(["download", "org/name", "--endpoint", hub.url, *arguments]) == 0

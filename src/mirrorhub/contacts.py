@@ -49,6 +49,12 @@ class Contacts:
             return self.hub(endpoint).default_revision
         return manifest.commit or manifest.revision
 
+    def may_see_token(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint is sent the token, where there is one for its hub."""
+        explicit, ambient = self._request.token, self._settings.token_for(endpoint.hub)
+        is_there = isinstance(explicit, str) or (explicit is not False and ambient is not None)
+        return not is_there or self._token(endpoint) is not None
+
     async def aclose(self) -> None:
         """Let go of what the hubs gathered; connections stay for the next call."""
         for hub in self._hubs.values():

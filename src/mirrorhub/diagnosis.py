@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mirrorhub.chain.verdicts import FINAL_WORDS
 from mirrorhub.errors import (
@@ -54,21 +54,34 @@ _RANK = (
 
 
 def resolution_error(
-    repo: Repo, revision: str | None, hopeless: Hopeless, attempts: Sequence[Attempt]
+    repo: Repo,
+    revision: str | None,
+    hopeless: Hopeless,
+    attempts: Sequence[Attempt],
+    may_see_token: Callable[[Endpoint], bool] = lambda _: True,
 ) -> ResolutionError:
-    """Say why nobody could say what a repository holds."""
+    """Say why nobody could say what a repository holds.
+
+    Args:
+        repo: Which.
+        revision: Which of its revisions; None for the default one.
+        hopeless: What went wrong.
+        attempts: What was tried.
+        may_see_token: Whether an endpoint was sent the token, where there is one.
+    """
     where = f"{repo}@{revision}" if revision else f"{repo}"
     failure = _most_telling(hopeless)
     match failure.fault if failure else None:
         case Fault.NO_REPO:
             message = f"There is no repository {repo}, or it is private. Check the id and the hub, or give a token."
-            return RepoNotFoundError(f"{message}{_unheard(hopeless)}", attempts)
+            return RepoNotFoundError(f"{message}{_unheard(hopeless)}{_withheld(hopeless, may_see_token)}", attempts)
         case Fault.NO_REVISION:
             which = f"revision {revision!r}" if revision else "default branch"
             message = f"{repo} has no {which}. Check branches and tags{_in_full(revision)}."
             return RevisionNotFoundError(f"{message}{_unheard(hopeless)}", attempts)
         case Fault.DENIED:
-            return AccessDeniedError(f"{where}: {ADVICE[Fault.DENIED]}", attempts)
+            advice = _withheld(hopeless, may_see_token).strip() or ADVICE[Fault.DENIED]
+            return AccessDeniedError(f"{where}: {advice}", attempts)
     return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)
 
 
@@ -78,6 +91,18 @@ def _unheard(hopeless: Hopeless) -> str:
     others = (endpoint for endpoint, _ in hopeless.failures if endpoint.official and endpoint not in said)
     names = [str(endpoint) for endpoint in dict.fromkeys(others)]
     return f" {' and '.join(names)} could not be asked, and may have it." if names else ""
+
+
+def _withheld(hopeless: Hopeless, may_see_token: Callable[[Endpoint], bool]) -> str:
+    """Name the endpoints that have refused whoever brings no token, and to which none was sent though there is one."""
+    refused = (endpoint for endpoint, failure in hopeless.failures if failure.fault in (Fault.DENIED, Fault.NO_REPO))
+    names = [str(endpoint) for endpoint in dict.fromkeys(refused) if not may_see_token(endpoint)]
+    if not names:
+        return ""
+    return (
+        f" The token was not sent to {' and '.join(names)}: it is sent to an endpoint whose [[endpoint]] table in the "
+        "config file says auth = true, and to one that is given with the call, alone, beside token=."
+    )
 
 
 def _in_full(revision: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, get_args
 
 import click
@@ -49,7 +50,7 @@ def download(
     form: str | None,
     **options: Any,
 ) -> None:
-    """Bring REPO_ID (or only FILES of it) to disk and print where it is.
+    """Bring REPO_ID (or only FILES of it) to disk and print where it is: the directory, or the one file that was named.
 
     REPO_ID is owner/name on ModelScope, hf://owner/name on Hugging Face; hf://datasets/owner/name@revision/path says
     more. A file that ends in a slash is a folder. The options of `modelscope download` and `hf download` are read.
@@ -63,7 +64,10 @@ def download(
 
         print_preview(preview(order.repo_id, paths=order.paths, **order.options), as_json=as_json, quiet=quiet)
         return
-    _print(_bring(order), as_json=as_json, quiet=quiet)
+    snapshot = _bring(order)
+    # As `hf download` does: of one file its own place, of several, and of a folder, the directory.
+    place = snapshot.path / order.paths[0] if order.paths and len(order.paths) == 1 else snapshot.path
+    _print(snapshot, place, as_json=as_json, quiet=quiet)
 
 
 def _bring(order: Order) -> Snapshot:
@@ -76,14 +80,14 @@ def _bring(order: Order) -> Snapshot:
     return snapshot
 
 
-def _print(snapshot: Snapshot, *, as_json: bool, quiet: bool) -> None:
+def _print(snapshot: Snapshot, place: Path, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(snapshot), default=str, ensure_ascii=False, indent=2))
         return
     if not quiet:
         for line in _told(snapshot):
             click.echo(line, err=True)
-    click.echo(str(snapshot.path))
+    click.echo(str(place))
 
 
 def _told(snapshot: Snapshot) -> list[str]:
