@@ -82,6 +82,7 @@ def test_a_file_that_a_large_repository_has_not(tmp_path: Path) -> None:
     assert list(tmp_path.glob("hf/models--org--name/.no_exist/*/none"))
 
 
+@pytest.mark.slow
 def test_a_repository_beyond_the_limit() -> None:
     """One file comes of a repository that holds more files than a call lists; all of it is refused as before."""
     with FakeHub([large()], page_size=10) as hub:
@@ -107,6 +108,7 @@ def test_a_mirror_that_does_not_tell_of_files(fault: Rule, pages: int) -> None:
         assert len(listings(hub)) == pages
 
 
+@pytest.mark.slow
 def test_wrong_bytes_of_a_file() -> None:
     """A digest that is told with a file is compared like one that is listed: wrong bytes do not come through."""
     with FakeHub([large()], [Rule(Alter(), "body", after=1)], page_size=10) as hub, FakeHub([large()]) as good:
@@ -142,6 +144,7 @@ def test_one_file_beside_the_whole(tmp_path: Path) -> None:
     assert list(tmp_path.glob("hf/models--org--name/trees/*.json"))
 
 
+@pytest.mark.slow
 def test_one_file_beside_what_the_sdk_has_brought(tmp_path: Path) -> None:
     """A note on one file does not hide offline what the SDK has brought of the rest."""
     import huggingface_hub
@@ -181,6 +184,7 @@ def test_one_file_of_a_listing_that_is_cut_off(kind: RepoType, name: str, told: 
             fetch("org/name", repo_type=kind, local_files_only=True)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_in_a_folder_cut_off() -> None:
     """The hub's word that there is no such file is passed on, of a folder that is told whole and of one that is not."""
     with FakeHub([flat()]) as hub:
@@ -189,6 +193,7 @@ def test_a_file_that_is_not_in_a_folder_cut_off() -> None:
                 file_download("org/name", name, settings=quick(hub.url))
 
 
+@pytest.mark.slow
 def test_a_file_of_which_no_digest_is_told() -> None:
     """Who tells no digest with a file gives it unverified, as with a listing that has none."""
     with FakeHub([flat()], [NothingLinked(), NoDigests()]) as hub:
@@ -196,6 +201,7 @@ def test_a_file_of_which_no_digest_is_told() -> None:
         assert not snapshot.verified
 
 
+@pytest.mark.slow
 def test_who_does_not_know_folders() -> None:
     """A mirror that lists the whole each time is asked for the file itself."""
     with FakeHub([flat()], [RootIgnored()]) as hub:
@@ -267,7 +273,7 @@ def test_a_very_large_repository_beside_the_sdk(count: int, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_flat_folder_beside_the_sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file of a folder of 3,500 comes as it does with modelscope, and its folders by patterns."""
-    import modelscope
+    import modelscope  # type: ignore[import-untyped]
 
     files = {f"flat/{n:05d}.txt": b"%d" % n for n in range(3500)} | {"sub/a.txt": b"a"}
     with FakeHub([Repo("modelscope", "org/name", files)], tls=False) as hub:
