@@ -34,6 +34,8 @@ def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if config := sys.modules.get("modelscope_hub.config"):
         # The SDK reads its variables once in a process: it would go on with the cache of another test.
         config.set_default_config(None)
+    if constants := sys.modules.get("huggingface_hub.constants"):
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
 
 
 @pytest.fixture(scope="session")

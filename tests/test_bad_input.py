@@ -56,6 +56,19 @@ def test_no_revision(bad: str) -> None:
         fetch("org/name", bad)
 
 
+@pytest.mark.parametrize("bad", ["line-break\n", "two\r\nlines", "wide-\uff41", "accent-\u00e9", "tab\t"])
+def test_no_token(bad: str) -> None:
+    """What no header may hold is refused before anybody is asked, by the faces, too, and is not shown."""
+    from mirrorhub import huggingface_hub, modelscope
+
+    with FakeHub(repos()) as hub:
+        for ours in (fetch, huggingface_hub.snapshot_download, modelscope.snapshot_download):
+            with pytest.raises(errors.ConfigError, match="token") as caught:
+                ours("org/name", token=bad, endpoint=hub.url)
+            assert bad.strip() not in str(caught.value)
+        assert not hub.log.requests()
+
+
 @pytest.mark.parametrize("hub_name", HUBS)
 def test_a_repository_that_is_not_there(hub_name: str) -> None:
     """The hub's own word is passed on as what it is."""

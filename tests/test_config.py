@@ -511,6 +511,15 @@ def test_where_hugging_face_keeps_a_token(
     assert Settings.load().huggingface_token is None
 
 
+@pytest.mark.parametrize("name", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
+def test_a_token_that_is_only_sent_where_it_is_asked_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in huggingface_hub, the variable's token is then for `token=True`, and no call sends it by itself."""
+    monkeypatch.setenv(name, SECRET)
+    assert Settings.load().huggingface_token == SECRET
+    monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+    assert (Settings.load().huggingface_token, Settings.load().sources["huggingface_token"]) == (None, "default")
+
+
 @pytest.mark.parametrize("data", [b"", b"  \n", b"\xff\xfe"], ids=["empty", "blank", "not-text"])
 def test_a_hugging_face_token_that_is_none(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token file without a token counts as no login."""

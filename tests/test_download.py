@@ -228,6 +228,10 @@ WRONG: dict[str, tuple[str, str]] = {
     "two old options": ("--model org/name --dataset org/name", "only one"),
     "nothing": ("--revision v1", "Missing argument 'REPO_ID'"),
     "an empty pattern": ("--include *.json", "Missing argument 'REPO_ID'"),
+    "no pattern": ("org/name --include", "requires an argument"),
+    "no pattern but an option": ("org/name --exclude --revision v1", "requires an argument"),
+    "patterns first": ("--include *.json *.md org/name", "put the repository first"),
+    "a type beside an old option": ("--repo-type dataset --model org/name", "--repo-type dataset does not fit"),
     "two ways to print": ("org/name --json --quiet", "only one"),
     "another two": ("org/name --format json -q", "only one"),
     "a form": ("org/name --format xml", "xml"),
@@ -245,6 +249,14 @@ def test_what_does_not_go_together(line: str, words: str, capsys: Capture) -> No
     told = capsys.readouterr()
     assert told.out == ""
     assert words in told.err
+
+
+@pytest.mark.parametrize("option", ["--local-dir", "--cache-dir", "--local_dir="])
+def test_a_folder_that_is_empty(option: str, capsys: Capture) -> None:
+    """A shell variable that is not set does not mean the working directory."""
+    words = [option] if option.endswith("=") else [option, ""]
+    assert main(["download", "org/name", *words]) == 2
+    assert "is empty" in capsys.readouterr().err
 
 
 def test_options_before_the_command() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pickle
 from pathlib import Path
 
@@ -66,6 +67,49 @@ def test_they_bring_what_is_asked_for() -> None:
         path = Path(modelscope.snapshot_download("org/name", None, None, None, False, endpoint=there.url))
         file = modelscope.model_file_download("org/name", "sub/x.txt", endpoint=there.url)
         assert (path / "sub/x.txt", Path(file).read_bytes()) == (Path(file), FILES["sub/x.txt"])
+
+
+NAMES = {"dot": "./config.json", "in": "sub/./x.txt", "slash": "config.json/"}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=list(NAMES))
+def test_a_name_with_dots_in_it(name: str, tmp_path: Path) -> None:
+    """The file is found as the SDK finds it, and its path is spelt as there, but for a slash behind a file."""
+    with hub() as there:
+        given = {"filename": name, "endpoint": there.url}
+        theirs = hf_sdk.hf_hub_download("org/name", **given, cache_dir=tmp_path / "theirs")
+        ours = huggingface_hub.hf_hub_download("org/name", **given, cache_dir=tmp_path / "ours")
+        assert ours.replace("ours", "theirs") == theirs.rstrip("/")
+        assert Path(ours).read_bytes() == FILES[Path(name).as_posix()]
+        given["local_dir"] = tmp_path / "plain"
+        assert huggingface_hub.hf_hub_download("org/name", **given) == str(tmp_path / "plain" / name)
+
+
+def test_a_cache_that_a_program_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the SDK's other functions look, there the file is; a variable that is set later changes nothing."""
+    monkeypatch.setattr(hf_sdk.constants, "HF_HUB_CACHE", str(tmp_path / "set"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "late"))
+    with hub() as there:
+        path = huggingface_hub.hf_hub_download("org/name", "config.json", endpoint=there.url)
+    assert Path(path).is_relative_to(tmp_path / "set")
+    assert huggingface_hub.try_to_load_from_cache("org/name", "config.json") == path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.parametrize("linked", ["models/org", "models/org/name"])
+def test_an_older_directory_behind_a_link(linked: str, tmp_path: Path) -> None:
+    """The directory of an older modelscope may stand on another disk; its path is spelt as the SDK spells it."""
+    (tmp_path / "disk2" / linked).mkdir(parents=True)
+    link, folder = tmp_path / linked, tmp_path / "models/org/name"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "disk2" / linked)
+    folder.mkdir(exist_ok=True)
+    (folder / "model.bin").write_bytes(FILES["model.bin"])
+    with hub() as there:
+        given = {"cache_dir": str(tmp_path), "endpoint": there.url}
+        assert modelscope.snapshot_download("org/name", **given) == str(folder)
+        assert modelscope.model_file_download("org/name", "sub/x.txt", **given) == str(folder / "sub/x.txt")
+    assert {path: (folder / path).read_bytes() for path in FILES} == FILES
 
 
 HF_ERRORS = {

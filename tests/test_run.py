@@ -74,6 +74,13 @@ def test_a_program_that_fails(tmp_path: Path) -> None:
         assert led.returncode in (1, 2)
 
 
+def test_a_name_that_begins_with_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind `--` it is a file, and no option of Python's."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-x.py").write_text("import sys; print(sys.argv)")
+    assert run("--", "-x.py", "-u").stdout == f"{[f'.{os.sep}-x.py', '-u']}\n"
+
+
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """What is no program is said to be none; without a program there is nothing to do."""
     words = {"nosuchcommand": "neither a file nor a command", "--nope": "No such option"}

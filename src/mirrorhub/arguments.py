@@ -176,7 +176,7 @@ def request_of(
         revision=revision,
         wanted=_wanted(repo.hub, options, paths),
         local_dir=Path(local_dir).expanduser().absolute() if local_dir is not None else None,
-        token=options.get("token"),
+        token=_token(options.get("token")),
         force_download=options.get("force_download", False),
         verify=options.get("verify", False),
         allow_stale=options.get("allow_stale", True),
@@ -185,6 +185,13 @@ def request_of(
         headers=_headers(options.get("headers")),
         agent=_agent(options.get("user_agent")),
     )
+
+
+def _token(given: str | bool | None) -> str | bool | None:
+    """Refuse what no header may hold before anybody is asked; the message does not show it."""
+    if isinstance(given, str) and not (given.isascii() and given.isprintable()):
+        raise ConfigError("token: it has a line break or another character that no token has; is all of it the token?")
+    return given
 
 
 def _watchers(options: Options) -> Watchers:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
-from mirrorhub.credentials import stored_huggingface_token, stored_modelscope_token
+from mirrorhub.credentials import is_unasked_token_off, stored_huggingface_token, stored_modelscope_token
 from mirrorhub.errors import ConfigError
 from mirrorhub.http.redact import redact
 from mirrorhub.models import Capability, Endpoint, HubName, Trust
@@ -164,13 +164,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: how it is read, and which variables may give it, the first one that is set winning."""
+    """One setting: how it is read, and which variables may give it, the first one that is set winning.
+
+    Another variable may say that these are not to be read.
+    """
 
     name: str
     parse: Callable[[Any], Any]
     variables: tuple[str, ...] = ()
     default: Callable[[Mapping[str, str]], tuple[Any, str]] = lambda _: (None, "default")
     in_file: bool = True
+    is_off: Callable[[Mapping[str, str]], bool] = lambda _: False
 
     def find(
         self, given: Mapping[str, object], environ: Mapping[str, str], written: Mapping[str, object]
@@ -178,7 +182,7 @@ class Setting:
         """Return the value and its source."""
         if self.name in given:
             return self._parsed(given[self.name], "argument"), "argument"
-        for variable in self.variables:
+        for variable in () if self.is_off(environ) else self.variables:
             if value := environ.get(variable, "").strip():
                 return self._parsed(value, variable), variable
         if self.in_file and self.name in written:
@@ -417,7 +421,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("state_dir", _directory, ("MIRRORHUB_STATE",), _state_dir),
     Setting("ca_file", _pem, ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")),
     Setting("modelscope_token", str, ("MODELSCOPE_API_TOKEN",), stored_modelscope_token, in_file=False),
-    Setting("huggingface_token", str, ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), stored_huggingface_token, in_file=False),
+    Setting(
+        "huggingface_token",
+        str,
+        ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+        stored_huggingface_token,
+        in_file=False,
+        is_off=is_unasked_token_off,
+    ),
 )
 
 

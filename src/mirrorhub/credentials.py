@@ -35,9 +35,14 @@ def token_for(
     return ambient if endpoint.auth else None
 
 
+def is_unasked_token_off(environ: Mapping[str, str]) -> bool:
+    """Whether Hugging Face is sent a token only where the call names one, as huggingface_hub reads it."""
+    return environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").strip().upper() in ("1", "ON", "YES", "TRUE")
+
+
 def stored_huggingface_token(environ: Mapping[str, str]) -> tuple[str | None, str]:
     """Return what `hf auth login` stored, and the file."""
-    if environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").strip().upper() in ("1", "ON", "YES", "TRUE"):
+    if is_unasked_token_off(environ):
         return None, "default"
     home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     path = Path(environ.get("HF_TOKEN_PATH") or Path(home) / "token").expanduser()

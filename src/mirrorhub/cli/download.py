@@ -11,7 +11,7 @@ import click
 
 from mirrorhub.cli.dry_run import print_preview
 from mirrorhub.cli.order import Order, order_for
-from mirrorhub.cli.source import source_options, story
+from mirrorhub.cli.source import FOLDER, source_options, story
 from mirrorhub.cli.spelling import SpeltCommand
 from mirrorhub.models import RepoType, Snapshot
 
@@ -25,7 +25,7 @@ _FORMATS = ("auto", "human", "agent", "json", "quiet")
 @click.option("--repo-type", "--type", type=click.Choice(get_args(RepoType)), help="Without it a model.")
 @click.option("--include", "allow_patterns", multiple=True, help="Only files that match; several, or repeated.")
 @click.option("--exclude", "ignore_patterns", multiple=True, help="No files that match; several, or repeated.")
-@click.option("--local-dir", type=click.Path(file_okay=False), help="Put plain files here instead of into the cache.")
+@click.option("--local-dir", type=FOLDER, help="Put plain files here instead of into the cache.")
 @click.option("--token", envvar=[], help="For this call; better kept in MODELSCOPE_API_TOKEN or HF_TOKEN.")
 @click.option("--max-workers", type=click.IntRange(min=1), help="How many files at once.")
 @click.option(

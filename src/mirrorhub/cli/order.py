@@ -74,10 +74,17 @@ def _repo(repo_id: str | None, files: Sequence[str], options: dict[str, Any]) ->
     if model and dataset:
         raise click.UsageError("--model and --dataset name one repository each: only one can be given.")
     if old := model or dataset:
-        options["repo_type"] = "model" if model else "dataset"
+        kind = "model" if model else "dataset"
+        if options["repo_type"] not in (None, kind):
+            raise click.UsageError(
+                f"--{kind} says of which type it is: --repo-type {options['repo_type']} does not fit."
+            )
+        options["repo_type"] = kind
         return old, (repo_id, *files) if repo_id else files
     if not repo_id:
         raise click.UsageError("Missing argument 'REPO_ID'.")
+    if any(options[name] for name in PATTERNS) and set(repo_id) & set("*?["):
+        raise click.UsageError(f"{repo_id} is a pattern: put the repository first, owner/name --include ...")
     return repo_id, files
 
 

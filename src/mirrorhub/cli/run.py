@@ -79,7 +79,9 @@ def _command(program: Sequence[str]) -> list[str]:
     """
     name = program[0]
     if name == "-" or name.startswith(("-m", "-c")) or name.endswith(_SCRIPTS) or Path(name, "__main__.py").is_file():
-        return [sys.executable, *program]
+        # What stands behind `--` is a file, whatever it begins with; Python would read an option.
+        is_dashed = name.startswith("-") and name.endswith(_SCRIPTS) and Path(name).is_file()
+        return [sys.executable, os.path.join(os.curdir, name) if is_dashed else name, *program[1:]]  # noqa: PTH118
     # The commands of this environment first: it need not be active.
     beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     if found := shutil.which(name, path=beside):

@@ -13,13 +13,25 @@ from mirrorhub.models import Attempt, Snapshot, TransferReport
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Folder(click.Path):
+    """A directory; an empty one is a shell variable that is not set, and not the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty; is a shell variable not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Folder(file_okay=False)
+
+
 def source_options(command: F) -> F:
     """Add the options that say where a repository comes from."""
     options = [
         click.option("--revision", help="Branch, tag or commit; `pinned` for the built-in digests."),
         click.option("--hub", type=click.Choice(["auto", "modelscope", "huggingface"]), default="auto"),
         click.option("--endpoint", "endpoints", multiple=True, help="An endpoint of the chain, in order; repeatable."),
-        click.option("--cache-dir", type=click.Path(file_okay=False), help="The cache directory."),
+        click.option("--cache-dir", type=FOLDER, help="The cache directory."),
         click.option("--offline", "local_files_only", is_flag=True, default=None, help="Use no network."),
         click.option("--trust", type=click.Choice(["lock", "official", "auto", "any"]), help="Who is believed."),
         click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Total seconds allowed."),

@@ -74,6 +74,9 @@ def _words(arguments: Sequence[str], valued: Collection[str]) -> Iterable[Word]:
         if (name := option.partition("=")[0]) in REFUSED:
             raise click.UsageError(f"{name} is not taken: {REFUSED[name]}.")
         count = _count(left) if option in MANY else 1 if option in valued else 0
+        if option in MANY and not count:
+            # Otherwise everything would come.
+            raise click.UsageError(f"Option '{option}' requires an argument: a pattern, in quotes.")
         yield Word(option, left[:count])
         del left[:count]
 

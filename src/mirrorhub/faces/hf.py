@@ -22,7 +22,7 @@ from mirrorhub.errors import (
     RevisionNotFoundError,
 )
 from mirrorhub.faces.fitting import settings_for
-from mirrorhub.faces.hf_arguments import cache_of, is_offline, options_of, path_of, place, revision_of
+from mirrorhub.faces.hf_arguments import cache_of, is_offline, options_of, path_of, place, revision_of, spelt_below
 from mirrorhub.faces.hf_bars import bars_for
 from mirrorhub.faces.hf_errors import as_theirs
 from mirrorhub.faces.hf_preview import preview_file, preview_snapshot
@@ -61,7 +61,7 @@ def _file(given: Given) -> Any:
             found = fetch_files(given["repo_id"], (path,), revision_of(given), **options)
     except MirrorHubError as error:
         return _on_disk(given, error)
-    return _spelt(given, str(found.path / path))
+    return _spelt(given, spelt_below(found.path, given))
 
 
 def _spelt(given: Given, path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -62,8 +63,18 @@ def revision_of(given: Given) -> str | None:
 
 
 def cache_of(given: Given) -> Path:
-    """Return the cache directory, links followed as the SDK follows them."""
-    return place(given["cache_dir"]) if given["cache_dir"] is not None else Settings.load().huggingface_cache.resolve()
+    """Return the cache directory, links followed as the SDK follows them.
+
+    Without one it is what our config file says, or else the SDK's own, which it has read once, or a program has set:
+    there its other functions look.
+    """
+    from huggingface_hub import constants
+
+    if given["cache_dir"] is not None:
+        return place(given["cache_dir"])
+    settings = Settings.load()
+    is_written = settings.sources["huggingface_cache"] == "config file"
+    return place(settings.huggingface_cache if is_written else constants.HF_HUB_CACHE)
 
 
 def place(directory: object) -> Path:
@@ -72,16 +83,27 @@ def place(directory: object) -> Path:
 
 
 def path_of(given: Given) -> str:
-    """Return the file's path in the repository.
+    """Return the file's path in the repository: `./a` and `a/` mean a, as they do to a hub.
 
     Raises:
         ValueError: It leads out of it.
     """
-    path = f"{given['subfolder']}/{given['filename']}" if given["subfolder"] else str(given["filename"])
+    path = _joined(given)
     parts = path.replace("\\", "/").split("/")
     if ".." in parts or parts[0] == "" or any(part[1:2] == ":" for part in parts):
         raise ValueError(f"Invalid filename {path!r}: it leads out of the repository")
-    return path
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def spelt_below(folder: Path, given: Given) -> str:
+    """Return where the file lies in a snapshot, with the dots that the SDK leaves in a path of the cache."""
+    if given["local_dir"] is not None:
+        return str(folder / path_of(given))
+    return str(folder) + "".join(f"{os.sep}{part}" for part in _joined(given).split("/") if part)
+
+
+def _joined(given: Given) -> str:
+    return f"{given['subfolder']}/{given['filename']}" if given["subfolder"] else str(given["filename"])
 
 
 def _token(given: Given) -> str | bool | None:

@@ -45,7 +45,7 @@ def options_of(call: Call) -> Options:
         "hub": "modelscope",
         "repo_type": call.kind,
         "settings": settings_for("modelscope", chain, whole(given["cache_dir"]), is_there=False),
-        "local_dir": whole(call.local_dir),
+        "local_dir": _folder(call),
         "local_files_only": is_offline(given),
         "token": given["token"] or None,
         "user_agent": given["user_agent"],
@@ -60,6 +60,12 @@ def options_of(call: Call) -> Options:
 def whole(directory: Any) -> Path | None:
     """Return a directory as it is meant now: the process may go elsewhere before the next call."""
     return Path(directory).expanduser().absolute() if directory else None
+
+
+def _folder(call: Call) -> Path | None:
+    """Return where plain files go; an older directory may stand elsewhere, behind a link that the SDK follows."""
+    folder = whole(call.local_dir)
+    return folder.resolve() if folder and not call.given["local_dir"] else folder
 
 
 def is_offline(given: Given) -> bool:
