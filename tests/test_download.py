@@ -206,7 +206,7 @@ BRINGS: dict[str, tuple[str, set[str]]] = {
 
 @pytest.mark.parametrize(("line", "expected"), BRINGS.values(), ids=BRINGS)
 def test_what_is_brought(line: str, expected: set[str], capsys: Capture) -> None:
-    """What a line names comes, and nothing else; the path stands alone on stdout: of one file that was named its own."""
+    """What a line names comes, and nothing else; the path stands alone on stdout: of one named file its own."""
     with FakeHub(repos()) as hub:
         assert main(["download", *line.split(), "--endpoint", hub.url, "--quiet"]) == 0
         assert set(hub.log.bytes_sent_by_file()) == expected
