@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import random
 import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -34,8 +35,10 @@ from mirrorhub.stores.registry import Store, own_folders, store_for
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
-RACES = 5
+RACES = 20
 """How often another process may be faster where locks do nothing."""
+RACE_PAUSE_S = 0.2
+"""At most so long after each: those that race do not go on in step."""
 
 
 async def fetch(request: SnapshotRequest, settings: Settings, client: Client) -> Snapshot:
@@ -86,6 +89,7 @@ async def _bring(call: Asking, store: Store, manifest: Manifest) -> Snapshot:
             await call.watch.timed("publish", uninterrupted(publishing))
         except Vanished as vanished:
             log.info("%s: another process has published what was here: %s", store.home, vanished)
+            await asyncio.sleep(random.uniform(0, RACE_PAUSE_S))
         else:
             return snapshot_of(store, manifest, plan, fetched, call.chain)
     raise StoreError(errno.EBUSY, f"{store.home}: other processes change it, and locks do nothing there; try again")
