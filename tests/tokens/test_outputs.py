@@ -10,13 +10,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from mirrorhub import Endpoint, Settings, fetch
 from mirrorhub.call import call_of
+from mirrorhub.chain import Chain
 from mirrorhub.cli import main
-from mirrorhub.errors import ChainError
+from mirrorhub.contacts import Contacts
+from mirrorhub.errors import AccessDeniedError, ChainError
+from mirrorhub.models import Repo as RepoName
+from mirrorhub.models import SnapshotRequest
 from mirrorhub.secret import Secret
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import Status
@@ -118,6 +123,31 @@ def test_errors(hub_name: HubName, given: dict[str, Any], scene: Scene, stored: 
     assert "***" in str(error)
     assert found_in(*told, pickle.dumps(error).decode("latin-1")) == set()
     assert in_our_frames(error) == set()
+
+
+def test_an_own_token_that_is_said_again(scene: Scene, stored: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token in the variable that an endpoint names is a secret like any other."""
+    stored()
+    monkeypatch.setenv("OWN_TOKEN", SECRETS["own"])
+    denied = Status(403, json={"Code": 10010101001, "Message": SECRETS["own"]})
+    with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a"})], [denied], hosts=["own-echo.test"]) as hub:
+        scene.proxy.routes["own-echo.test:443"] = hub.address
+        with pytest.raises(AccessDeniedError, match=r"\*\*\*") as caught:
+            fetch("org/name", endpoints=Endpoint("https://own-echo.test", named=True, token_variable="OWN_TOKEN"))
+        assert {name for one in hub.log.requests() for name in found_in(str(one.headers))} == {"own"}
+    assert found_in(str(caught.value)) == set()
+    assert in_our_frames(caught.value) == set()
+
+
+def test_what_is_sent() -> None:
+    """The headers that an endpoint is sent are not shown by whatever holds them on their way."""
+    endpoint = Endpoint(f"https://user:{SECRETS['login']}@a.test", named=True)
+    request = SnapshotRequest(RepoName("modelscope", "org/name"), headers=(("x-house", SECRETS["header"]),))
+    chain = Chain([endpoint], IMPATIENT, 30.0)
+    contacts = Contacts(request, Settings(sources={"endpoints": "argument"}, endpoints=(endpoint,)), Mock(), chain)
+    sent = contacts.contact(endpoint).credentials
+    assert found_in(*sent.values()) == {"login", "header"}
+    assert found_in(repr(sent), repr(dict(sent)), repr(contacts.contact(endpoint))) == set()
 
 
 COMMANDS = [
