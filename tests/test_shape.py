@@ -20,18 +20,19 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults rawfile records digest plan spans credentials progress owner ours partial partials",
+    "paths models errors faults rawfile records digest plan spans secret credentials progress owner ours partial",
+    "partials",
     "together",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
-    "config",
+    "tables config",
     "hubs hubs.aliases hubs.listing",
     "endpoints chain.verdicts chain.beat chain.standing chain chain.errand chain.race chain.handover chain.walk",
-    "diagnosis",
+    "refusals diagnosis",
     "http.origin http.timing http.causes http.request http.head http.backoff",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
-    "http.plain http.carrier http.route http.packed http.client",
+    "http.hushed http.plain http.carrier http.route http.packed http.client",
     "lane hubs.pages hubs.envelope hubs.folders hubs.narrow hubs.looks",
     "hubs.modelscope hubs.huggingface hubs.wheel hubs.registry",
     "contacts health.findings",

@@ -123,8 +123,8 @@ class Inquiry:
 
     def error(self, hopeless: Hopeless) -> Exception:
         """Return the error that says most."""
-        request, may_see_token = self._request, self._lanes.contacts.may_see_token
-        return resolution_error(request.repo, request.revision, hopeless, self._chain.attempts, may_see_token)
+        request, standing = self._request, self._lanes.contacts.token_standing
+        return resolution_error(request.repo, request.revision, hopeless, self._chain.attempts, standing)
 
     def _told(self, endpoints: Sequence[Endpoint]) -> int:
         """How much of the listings has come: a long one that breaks off goes on where it was."""
