@@ -32,7 +32,7 @@ ORDER = (
     "refusals diagnosis",
     "http.origin http.timing http.causes http.request http.head http.backoff",
     "http.curl_options http.curl_causes http.curl_silence http.curl_multi http.curl_transfer http.curl_lane http.curl",
-    "http.hushed http.plain http.carrier http.route http.packed http.client",
+    "http.hushed http.plain http.carrier http.route http.packed http.names http.reach http.client",
     "lane hubs.pages hubs.envelope hubs.folders hubs.narrow hubs.looks",
     "hubs.modelscope hubs.huggingface hubs.wheel hubs.registry",
     "contacts health.findings",
