@@ -40,7 +40,7 @@ ORDER = (
     "health.revival",
     "stores stores.disk exclusive stores.seen stores.notes stores.publish",
     "stores.aside stores.healing stores.trash stores.leftovers stores.elsewhere stores.books stores.marks",
-    "stores.folder stores.local stores.older stores.modelscope stores.huggingface stores.registry",
+    "stores.folder stores.local stores.older stores.modelscope stores.huggingface stores.registry stores.fitting",
     "report.discretion report.shelf report.account",
     "recall listings resolver asking lookup stale",
     "transfer.suspect transfer.provenance transfer.writing transfer.piece transfer.pieces transfer.intake",
