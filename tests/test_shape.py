@@ -20,13 +20,14 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults rawfile records digest plan spans credentials progress owner ours partial partials",
-    "together",
+    "paths models errors repo_names faults rawfile records digest plan spans credentials progress owner ours partial",
+    "partials together",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
     "config",
     "hubs hubs.aliases hubs.listing",
+    "lockfile lockfile.comparing lockfile.reading lockfile.writing",
     "endpoints chain.verdicts chain.beat chain.standing chain chain.errand chain.race chain.handover chain.walk",
     "diagnosis",
     "http.origin http.timing http.causes http.request http.head http.backoff",

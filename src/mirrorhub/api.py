@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
 
-from mirrorhub.arguments import Options, repo_of
+from mirrorhub.arguments import Options
 from mirrorhub.call import Call, afetched, call_of, fetched
 from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError, NotCachedError
 from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, Endpoint, Manifest, Snapshot, Trust
 from mirrorhub.recall import pinned_for, recall_offline
+from mirrorhub.repo_names import repo_of
 from mirrorhub.stores.registry import stores_for
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirrorhub.arguments import Options, check_names, repo_of, request_of, settings_of
+from mirrorhub.arguments import Options, check_names, request_of, settings_of
 from mirrorhub.config import Settings
 from mirrorhub.models import Manifest, Snapshot, SnapshotRequest
 from mirrorhub.recall import pinned_for, recall, recall_offline
+from mirrorhub.repo_names import repo_of
 
 if TYPE_CHECKING:
     from mirrorhub.http.client import Client
