@@ -113,7 +113,12 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "large").write_bytes(b"#" * (17 << 20))
     os.mkfifo(tmp_path / "pipe")
-    for name, problem in {"none": "there is no", "folder": "folder: (cannot be read|Is a dir)|not a regular", "pipe": "not a regular", "large": "larger than"}.items():
+    for name, problem in {
+        "none": "there is no",
+        "folder": "folder: (cannot be read|Is a dir)|not a regular",
+        "pipe": "not a regular",
+        "large": "larger than",
+    }.items():
         with pytest.raises(ConfigError, match=problem):
             load_lock(tmp_path / name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
@@ -39,7 +39,7 @@ class Options(TypedDict, total=False):
         force_download: Fetch although the files are there.
         token: For this call; False for none at all.
         max_workers: How many files at once.
-        lockfile: No lock file is read yet: only None.
+        lockfile: What pins the repositories; False for nothing; None for the project's own, where there is one.
         trust: Who is believed: `lock`, `official`, `auto` or `any`.
         timeout: Total seconds; None for no limit.
         verify: Compare files on disk with their digests, not only with size and time.
@@ -67,7 +67,7 @@ class Options(TypedDict, total=False):
     force_download: bool
     token: str | bool | None
     max_workers: int | None
-    lockfile: None
+    lockfile: str | os.PathLike[str] | Literal[False] | None
     trust: Trust | None
     timeout: float | None
     verify: bool
@@ -93,12 +93,9 @@ def check_names(options: Options) -> None:
 
     Raises:
         TypeError: There is one.
-        ConfigError: One that cannot be used yet.
     """
     if unknown := sorted(set(options) - set(Options.__annotations__)):
         raise TypeError(f"unknown argument {unknown[0]!r}; known are: {', '.join(sorted(Options.__annotations__))}")
-    if options.get("lockfile") is not None:
-        raise ConfigError("lockfile: lock files are not read by this version")
 
 
 def settings_of(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: Options) -> Settings:
@@ -110,6 +107,7 @@ def settings_of(hub: HubName, cache_dir: str | os.PathLike[str] | None, options:
     given: dict[str, object] = {
         "endpoints": options.get("endpoints") or options.get("endpoint"),
         "trust": options.get("trust"),
+        "lockfile": options.get("lockfile"),
         "timeout_s": options.get("timeout"),
         f"{hub}_cache": cache_dir,
     }

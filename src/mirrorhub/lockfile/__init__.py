@@ -69,13 +69,18 @@ class LockedRepo:
         return self.include is not None or bool(self.exclude)
 
     @property
+    def paths(self) -> frozenset[str]:
+        """The paths of its files."""
+        return frozenset(entry.path for entry in self.files)
+
+    @property
     def size(self) -> int:
         """Bytes of all its files."""
         return total_size(self.files)
 
     def manifest(self, vouched_by: Voucher) -> Manifest:
         """Return it as a manifest; of a part, the files that are locked are all that it tells of."""
-        scope = frozenset(entry.path for entry in self.files) if self.is_part else None
+        scope = self.paths if self.is_part else None
         return Manifest(self.repo, self.revision, self.commit, self.files, vouched_by, scope)
 
 
@@ -92,6 +97,10 @@ class LockFile:
     def find(self, key: tuple[str, str]) -> LockedRepo | None:
         """Return the entry of this name and revision, or None."""
         return next((one for one in self.repositories if one.key == key), None)
+
+    def without(self, key: tuple[str, str]) -> LockFile:
+        """Return it without the entry of this name and revision."""
+        return replace(self, repositories=tuple(one for one in self.repositories if one.key != key))
 
     def with_all(self, entries: Iterable[LockedRepo]) -> LockFile:
         """Return it with these entries, in the place of those of the same name and revision."""

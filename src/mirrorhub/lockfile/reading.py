@@ -11,10 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
 from mirrorhub.faults import Failure
 from mirrorhub.hubs.listing import MAX_SIZE, checked_files
 from mirrorhub.lockfile import VERSION, LockedRepo, LockFile
+from mirrorhub.lockfile.finding import refusal
 from mirrorhub.models import FileEntry, Repo
 from mirrorhub.paths import revision_problem
 from mirrorhub.rawfile import to_read
@@ -28,6 +30,31 @@ MAX_FILES = 1_000_000
 _KEYS = ("name", "revision", "commit", "date", "vouched_by", "also", "include", "exclude", "files")
 _FILE_KEYS = ("path", "size", "sha256", "git_sha1", "commit")
 _MARKERS = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
+
+
+def lock_of(settings: Settings) -> LockFile | None:
+    """Return the lock file that holds under these settings, or None.
+
+    Raises:
+        ConfigError: It is not there though named, cannot be used, or was found where somebody else may have put it.
+    """
+    if settings.lockfile is None:
+        return None
+    if not settings.names_lockfile:
+        _check_standing(settings.lockfile)
+    return load_lock(settings.lockfile)
+
+
+def _check_standing(path: Path) -> None:
+    try:
+        problem = refusal(path)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        raise ConfigError(
+            f"lock file {path}: was found and is not read: {problem}. If it is yours, name it: lockfile= or "
+            "MIRRORHUB_LOCKFILE; MIRRORHUB_LOCKFILE=off uses none."
+        )
 
 
 def load_lock(path: Path) -> LockFile:
