@@ -2,7 +2,7 @@
 
 | trust    | whose word counts                                                                             |
 |----------|-----------------------------------------------------------------------------------------------|
-| lock     | digests that are built in (a lock file's, too, once there is one)                             |
+| lock     | a lock file's, and digests that are built in; a lock file's word counts before any other's    |
 | official | also the official hub's                                                                       |
 | auto     | also that of endpoints the user named; when they are all silent, a mirror's, with one WARNING |
 | any      | whoever answers first                                                                         |
@@ -26,8 +26,8 @@ from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Lane
 from mirrorhub.listings import LISTINGS
 from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Sought, Trust
+from mirrorhub.pinned import pinned_for
 from mirrorhub.plan import scope_of
-from mirrorhub.recall import pinned_for
 from mirrorhub.transfer.lanes import Lanes
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,9 @@ async def resolve(
 
     Raises:
         ResolutionError: Nobody who is believed could say.
-        PinnedError: `trust` is `lock`, and nothing is pinned.
+        PinnedError: `trust` is `lock`, and nothing is pinned; or what is locked is not what is asked for.
     """
-    if pinned := pinned_for(request, settings.trust):
+    if pinned := pinned_for(request, settings):
         return pinned
     believed, others = believed_endpoints(request.repo.hub, chain.endpoints, settings.trust)
     inquiry = Inquiry(request, settings, chain, lanes, unfit)

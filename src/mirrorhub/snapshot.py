@@ -14,6 +14,7 @@ from functools import partial as bind
 
 from mirrorhub.asking import Asking, Moved, asking
 from mirrorhub.config import Settings
+from mirrorhub.departure import departure
 from mirrorhub.errors import ResolutionError, StoreError, TransferError
 from mirrorhub.exclusive import exclusive
 from mirrorhub.http.client import Client
@@ -75,6 +76,8 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
                 snapshot = await _bring(call, store, manifest)
         except TransferError as error:
             left = settings.less(time.monotonic() - began)
+            if (unlike := await departure(request, left, client, error)) is not None:
+                raise unlike from None
             if not once_more and await has_moved(request, left, client, manifest, error):
                 raise Moved(error) from None
             return await asyncio.to_thread(what_is_there, call, error)
