@@ -11,7 +11,7 @@ import pytest
 
 from mirrorhub import Endpoint, fetch
 from mirrorhub.api import why
-from mirrorhub.errors import IntegrityError, ResolutionError, TransferError
+from mirrorhub.errors import IntegrityError, RepoNotFoundError, ResolutionError, TransferError
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import (
     Alter,
@@ -156,6 +156,15 @@ def test_nobody_listens() -> None:
         fetch("org/name", settings=quick(hub.url))
     assert caught.value.attempts
     assert f"{hub.url}: listing: " in str(caught.value)
+
+
+def test_one_hub_says_no_and_the_other_cannot_be_reached() -> None:
+    """Where one of two official hubs says that there is no such repository, the dead one is asked twice, no more."""
+    with FakeHub([], name="a") as hub, FakeHub([], [RefuseConnection()], name="b") as dead:
+        chain = [Endpoint(one.url, official=True, named=True) for one in (hub, dead)]
+        with pytest.raises(RepoNotFoundError) as caught:
+            fetch("org/name", settings=quick(*chain))
+    assert [attempt.endpoint for attempt in caught.value.attempts] == [hub.url, dead.url, dead.url]
 
 
 def test_tls_that_never_answers(carrier: str) -> None:

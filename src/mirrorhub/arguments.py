@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast, get_args
+from typing import Any, Literal, TypedDict
 
 from mirrorhub.config import Settings
 from mirrorhub.credentials import checked
@@ -16,7 +15,6 @@ from mirrorhub.models import (
     Endpoint,
     HubName,
     Repo,
-    RepoType,
     SnapshotRequest,
     Trust,
     Wanted,
@@ -25,18 +23,8 @@ from mirrorhub.models import (
 from mirrorhub.paths import revision_problem
 from mirrorhub.secret import Secret
 
-_PREFIXES: dict[str, HubName] = {
-    "ms://": "modelscope",
-    "hf://": "huggingface",
-    "modelscope:": "modelscope",
-    "huggingface:": "huggingface",
-}
-"""How a repository's hub is written; the longer ones stand in messages and reports."""
-_TYPES: dict[str, RepoType] = {f"{name}s/": name for name in get_args(RepoType)}
-_OF_MODELSCOPE: frozenset[RepoType] = frozenset({"model", "dataset"})
 _OURS = frozenset({"host", "range", "accept-encoding", "content-length", "connection", "transfer-encoding", "te"})
 """Headers that say how bytes travel: that is not the caller's to say."""
-_ID_PART = re.compile(r"\w[\w.+-]{0,95}")
 
 
 class Options(TypedDict, total=False):
@@ -53,7 +41,7 @@ class Options(TypedDict, total=False):
         force_download: Fetch although the files are there.
         token: For this call; False for none at all.
         max_workers: How many files at once.
-        lockfile: No lock file is read yet: only None.
+        lockfile: What pins the repositories; False for nothing; None for the project's own, where there is one.
         trust: Who is believed: `lock`, `official`, `auto` or `any`.
         timeout: Total seconds; None for no limit.
         verify: Compare files on disk with their digests, not only with size and time.
@@ -81,7 +69,7 @@ class Options(TypedDict, total=False):
     force_download: bool
     token: str | bool | None
     max_workers: int | None
-    lockfile: None
+    lockfile: str | os.PathLike[str] | Literal[False] | None
     trust: Trust | None
     timeout: float | None
     verify: bool
@@ -107,39 +95,9 @@ def check_names(options: Options) -> None:
 
     Raises:
         TypeError: There is one.
-        ConfigError: One that cannot be used yet.
     """
     if unknown := sorted(set(options) - set(Options.__annotations__)):
         raise TypeError(f"unknown argument {unknown[0]!r}; known are: {', '.join(sorted(Options.__annotations__))}")
-    if options.get("lockfile") is not None:
-        raise ConfigError("lockfile: lock files are not read by this version")
-
-
-def repo_of(given: str | None, hub: str = "auto", repo_type: str | None = None) -> Repo:
-    """Read which repository is meant, in any of the forms in which it may be named.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    if not isinstance(given, str) or not given.strip():
-        raise ConfigError("a repository is needed: owner/name")
-    if hub not in ("auto", "modelscope", "huggingface"):
-        raise ConfigError(f"hub {hub!r} is not known; known are auto, modelscope, huggingface")
-    kind: RepoType = cast("RepoType", repo_type or "model")
-    if kind not in get_args(RepoType):
-        raise ConfigError(f"repo_type {repo_type!r} is not known; known are {', '.join(get_args(RepoType))}")
-    name, chosen = given.strip(), cast("HubName", "modelscope" if hub == "auto" else hub)
-    for prefix, prefixed in _PREFIXES.items():
-        if name.startswith(prefix):
-            name, chosen = name.removeprefix(prefix), prefixed
-            for folder, named_type in _TYPES.items():
-                # On Hugging Face a name may stand without an owner, and no owner is called so.
-                if name.startswith(folder) and name.count("/") in ((1, 2) if chosen == "huggingface" else (2,)):
-                    name, kind = name.removeprefix(folder), named_type
-    _check_id(name, chosen)
-    if chosen == "modelscope" and kind not in _OF_MODELSCOPE:
-        raise ConfigError(f"ModelScope has models and datasets, no {kind}s that could be fetched: {given!r}")
-    return Repo(chosen, name, kind)
 
 
 def settings_of(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: Options) -> Settings:
@@ -151,6 +109,7 @@ def settings_of(hub: HubName, cache_dir: str | os.PathLike[str] | None, options:
     given: dict[str, object] = {
         "endpoints": options.get("endpoints") or options.get("endpoint"),
         "trust": options.get("trust"),
+        "lockfile": options.get("lockfile"),
         "timeout_s": options.get("timeout"),
         f"{hub}_cache": cache_dir,
     }
@@ -223,16 +182,6 @@ def _agent(given: Mapping[str, str] | str | None) -> str:
         return ""
     text = given if isinstance(given, str) else "; ".join(f"{name}/{value}" for name, value in given.items())
     return "".join(char for char in text if char.isprintable() and char.isascii())
-
-
-def _check_id(name: str, hub: HubName) -> None:
-    parts = name.split("/")
-    fine = all(_ID_PART.fullmatch(part) and ".." not in part and not part.endswith(".") for part in parts)
-    if not fine or len(parts) > 2 or (hub == "modelscope" and len(parts) != 2):
-        elsewhere = f", or hf://{name} for Hugging Face's" if len(parts) == 1 and _ID_PART.fullmatch(name) else ""
-        raise ConfigError(
-            f"{name!r} is no repository id: it should be owner/name, of letters, digits and - _ . +{elsewhere}"
-        )
 
 
 def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wanted:

@@ -28,12 +28,14 @@ from typing import Any, Literal, cast, get_args
 from mirrorhub.credentials import checked, is_unasked_token_off, stored_huggingface_token, stored_modelscope_token
 from mirrorhub.errors import ConfigError
 from mirrorhub.http.redact import redact
+from mirrorhub.lockfile.finding import FOUND, found_lock
 from mirrorhub.models import Endpoint, HubName, Trust
 from mirrorhub.tables import described, endpoint_from_table, one_of, parse_url, problem_of, read
 
 Carrier = Literal["curl", "httpx"]
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_NAMED = frozenset({"argument", "MIRRORHUB_LOCKFILE", "config file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Settings:
     Attributes:
         endpoints: The chain the user gave, or None for the default one.
         trust: Who is believed about what a repository holds: lock, official, auto, any.
+        lockfile: What pins the project's repositories; None where nothing does.
         timeout_s: Total seconds for a call; None for no limit.
         silence_s: Seconds without a byte from anybody that end a call.
         offline: No network at all.
@@ -95,6 +98,7 @@ class Settings:
 
     endpoints: tuple[str | Endpoint, ...] | None = field(default=None, repr=False)
     trust: Trust = "auto"
+    lockfile: Path | None = field(default_factory=found_lock)
     timeout_s: float | None = None
     silence_s: float = 30.0
     offline: bool = False
@@ -148,6 +152,15 @@ class Settings:
     def less(self, seconds: float) -> Settings:
         """Return these settings with so much less time, where time is limited."""
         return self if self.timeout_s is None else replace(self, timeout_s=max(0.001, self.timeout_s - seconds))
+
+    @property
+    def names_lockfile(self) -> bool:
+        """Whether somebody has named the lock file: then it is taken wherever it lies, and must be there."""
+        return self.sources.get("lockfile") in _NAMED
+
+    def unlocked(self) -> Settings:
+        """Return these settings without what is pinned: where the hubs themselves are to be asked."""
+        return replace(self, lockfile=None, trust="official" if self.trust == "lock" else self.trust)
 
     def offline_for(self, hub: HubName) -> bool:
         """Whether calls for repositories of this hub must not touch the network."""
@@ -338,6 +351,20 @@ def _directory(value: str | os.PathLike[str]) -> Path:
     return Path(value).expanduser().absolute()
 
 
+def _lockfile(value: object) -> Path | None:
+    """Read a lock file's path; `off` means none."""
+    if value is False or (isinstance(value, str) and value.strip().casefold() in _FALSE):
+        return None
+    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+        raise ValueError("say a path, or off")
+    return Path(value).expanduser().absolute()
+
+
+def _found_lockfile(environ: Mapping[str, str]) -> tuple[Path | None, str]:
+    found = found_lock()
+    return found, FOUND if found else "default"
+
+
 def _pem(value: object) -> Path:
     path = Path(str(value)).expanduser().absolute()
     if not path.is_file():
@@ -370,6 +397,7 @@ def _constant(value: object) -> Callable[[Mapping[str, str]], tuple[object, str]
 SETTINGS: tuple[Setting, ...] = (
     Setting("endpoints", _endpoints, ("MIRRORHUB_ENDPOINTS",)),
     Setting("trust", one_of(get_args(Trust)), ("MIRRORHUB_TRUST",), _constant("auto")),
+    Setting("lockfile", _lockfile, ("MIRRORHUB_LOCKFILE",), _found_lockfile),
     Setting("timeout_s", _seconds, ("MIRRORHUB_TIMEOUT",)),
     Setting("silence_s", _seconds, ("MODELSCOPE_REQUEST_TIMEOUT",), _constant(30.0)),
     Setting("offline", _bool, ("MIRRORHUB_OFFLINE",), _constant(False)),

@@ -11,7 +11,8 @@ from mirrorhub.credentials import TokenStanding, token_for
 from mirrorhub.http.client import AGENT, Client, Timeouts
 from mirrorhub.hubs.registry import HUBS, Hub
 from mirrorhub.lane import Contact
-from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
+from mirrorhub.models import PINNED, Endpoint, FileEntry, Manifest, SnapshotRequest
+from mirrorhub.pinned import is_locked
 from mirrorhub.secret import Secret
 
 
@@ -25,6 +26,7 @@ class Contacts:
         self._chain = chain
         self._contacts: dict[Endpoint, Contact] = {}
         self._hubs: dict[Endpoint, Hub] = {}
+        self._unknown: set[tuple[Endpoint, str]] = set()
 
     def hub(self, endpoint: Endpoint) -> Hub:
         """Return the protocol of an endpoint."""
@@ -62,6 +64,18 @@ class Contacts:
             return "unset"
         is_there = isinstance(explicit, str) or self._settings.token_for(endpoint.hub) is not None
         return "withheld" if is_there else "none"
+
+    def revisions(self, endpoint: Endpoint, manifest: Manifest, entry: FileEntry) -> tuple[str, ...]:
+        """Return what to call the revision of a file, what is surest first: of one that is locked, its own commit."""
+        revision = self.revision(endpoint, manifest)
+        is_own = endpoint.hub == manifest.repo.hub and not endpoint.revision
+        if not (entry.commit and is_own and is_locked(manifest)) or (endpoint, entry.commit) in self._unknown:
+            return (revision,)
+        return (entry.commit, revision)
+
+    def does_not_know(self, endpoint: Endpoint, commit: str) -> None:
+        """An endpoint has no such commit: it is asked by the revision's name."""
+        self._unknown.add((endpoint, commit))
 
     async def aclose(self) -> None:
         """Let go of what the hubs gathered; connections stay for the next call."""

@@ -14,6 +14,7 @@ from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
 from mirrorhub.http.redact import redact
 from mirrorhub.hubs.aliases import Content, content_of
+from mirrorhub.lockfile.reading import lock_of
 from mirrorhub.models import Capability, Endpoint, HubName, Repo
 from mirrorhub.tables import parse_url
 
@@ -38,7 +39,7 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
     Raises:
         ConfigError: An address cannot be used, or no endpoint of the chain can serve this hub.
     """
-    content = content_of(repo)
+    content = _with_also(repo, content_of(repo), settings)
     asked = settings.endpoints if settings.endpoints is not None else ("default",)
     chain: dict[tuple[str, HubName], Endpoint] = {}
     for item in asked:
@@ -48,6 +49,20 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
     if not chain:
         raise ConfigError(f"no endpoint of the chain {redact(', '.join(map(str, asked)))} can serve {repo}")
     return tuple(chain.values())
+
+
+def _with_also(repo: Repo, content: Content | None, settings: Settings) -> Content | None:
+    """Add the repositories that the lock file says are equal: of files whose digests are known anybody may give bytes.
+
+    Raises:
+        ConfigError: The lock file cannot be used.
+    """
+    lock = lock_of(settings)
+    also = [str(one) for entry in (lock.of(repo) if lock else ()) for one in entry.also if one.type == repo.type]
+    if not also:
+        return content
+    known = content or Content((str(repo),), None, ())
+    return replace(known, repos=tuple(dict.fromkeys((*known.repos, *also))))
 
 
 def named_endpoint(address: str, hub: HubName = "modelscope") -> Endpoint:

@@ -132,7 +132,10 @@ class Contact:
             self.reached(self.endpoint, connect_s)
             self.stands = True
 
-        return Ask(whole, self.timeouts, credentials, headers or {}, connected, lane, impressions=self.impressions)
+        impressions, home = self.impressions, self.endpoint.address
+        return Ask(
+            whole, self.timeouts, credentials, headers or {}, connected, lane, impressions=impressions, home=home
+        )
 
     def moved(self, url: str) -> str:
         """Return where the bytes of this address were last; a signed address may be used for all of a file's pieces."""

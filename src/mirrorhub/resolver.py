@@ -2,7 +2,7 @@
 
 | trust    | whose word counts                                                                             |
 |----------|-----------------------------------------------------------------------------------------------|
-| lock     | digests that are built in (a lock file's, too, once there is one)                             |
+| lock     | a lock file's, and digests that are built in; a lock file's word counts before any other's    |
 | official | also the official hub's                                                                       |
 | auto     | also that of endpoints the user named; when they are all silent, a mirror's, with one WARNING |
 | any      | whoever answers first                                                                         |
@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial as bind
 
@@ -25,8 +26,8 @@ from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Lane
 from mirrorhub.listings import LISTINGS
 from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Sought, Trust
+from mirrorhub.pinned import pinned_for
 from mirrorhub.plan import scope_of
-from mirrorhub.recall import pinned_for
 from mirrorhub.transfer.lanes import Lanes
 
 log = logging.getLogger(__name__)
@@ -34,20 +35,30 @@ LISTING = "listing"
 LIVING_PATIENCE, DEAD_PATIENCE = 6, 2
 """How many times the patience for a connection an endpoint gets whose word counts, while mirrors wait to be asked; less
 where it was silent or refused lately. Afterwards it is asked beside them, for as long as it takes."""
+Unfit = Callable[[Manifest], str | None]
 _SAID = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.DENIED})
 
 
-async def resolve(request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes) -> Manifest:
+async def resolve(
+    request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes, unfit: Unfit = lambda _: None
+) -> Manifest:
     """Find out what a repository holds at a revision.
+
+    Args:
+        request: What is asked for.
+        settings: Who is believed.
+        chain: Whom to ask.
+        lanes: How they are reached.
+        unfit: Says why the files of a manifest cannot be brought to where they belong; then others are asked.
 
     Raises:
         ResolutionError: Nobody who is believed could say.
-        PinnedError: `trust` is `lock`, and nothing is pinned.
+        PinnedError: `trust` is `lock`, and nothing is pinned; or what is locked is not what is asked for.
     """
-    if pinned := pinned_for(request, settings.trust):
+    if pinned := pinned_for(request, settings):
         return pinned
     believed, others = believed_endpoints(request.repo.hub, chain.endpoints, settings.trust)
-    inquiry = Inquiry(request, settings, chain, lanes)
+    inquiry = Inquiry(request, settings, chain, lanes, unfit)
     if not believed:
         return await inquiry.ask_mirrors(others)
     if not others:
@@ -78,7 +89,10 @@ def believed_endpoints(
 class Inquiry:
     """One question to the chain: what does this repository hold?"""
 
-    def __init__(self, request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes) -> None:
+    def __init__(
+        self, request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes, unfit: Unfit = lambda _: None
+    ) -> None:
+        self._unfit = unfit
         self._request = request
         self._settings = settings
         self._chain = chain
@@ -142,6 +156,8 @@ class Inquiry:
         if manifest is None:
             manifest = await hub.manifest(lane, self._sought(revision), beat)
             LISTINGS.keep(endpoint, manifest)
+        if problem := await asyncio.to_thread(self._unfit, manifest):
+            raise Failure(Fault.BAD_LISTING, f"lists what the disk here cannot hold: {problem}")
         if self._settings.trust == "any":
             return manifest
         return replace(manifest, vouched_by=endpoint.voucher)

@@ -16,12 +16,12 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
-from mirrorhub.models import HubName, Snapshot, SnapshotRequest, Trust
+from mirrorhub.models import Snapshot, SnapshotRequest, Trust
+from mirrorhub.pinned import DEFAULT_BRANCHES, locked_for
 from mirrorhub.recall import is_believed, remembered, unnoted
 from mirrorhub.stores.registry import Store, stores_for
 
 log = logging.getLogger(__name__)
-DEFAULT_BRANCHES: dict[HubName, tuple[str, ...]] = {"modelscope": ("master", "main"), "huggingface": ("main",)}
 _SAYING_NO = frozenset(fault.name for fault in FINAL_WORDS)
 _TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
 
@@ -34,6 +34,8 @@ def what_is_there(call: Asking, error: ChainError) -> Snapshot:
     """
     request = call.request
     wanted = request.allow_stale and not request.force_download and not _is_answered(call, error)
+    # What is locked never gets old, and nothing else will do.
+    wanted = wanted and locked_for(request, call.settings) is None
     found = _found(request, call.settings) if wanted else None
     if found is None:
         raise error

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from mirrorhub.chain import Chain
 from mirrorhub.chain.beat import Beat
-from mirrorhub.chain.verdicts import DEMOTING, Verdict, verdict
+from mirrorhub.chain.verdicts import DEMOTING, FINAL_WORDS, Verdict, verdict
 from mirrorhub.errors import MirrorHubError
 from mirrorhub.faults import UNREADABLE, Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint
@@ -69,6 +69,11 @@ class Errand(Generic[Answer, Result]):
         usable = [endpoint for endpoint in self.endpoints if self.may_be_asked(endpoint)]
         ready = [endpoint for endpoint in usable if self.chain.standing(endpoint).parked_until <= now]
         return sorted(ready, key=lambda one: self.chain.standing(one).rank)
+
+    def is_doubtful(self) -> bool:
+        """Whether an official hub has said that there is no such thing, and somebody else may still know better."""
+        said = (endpoint.official and failure.fault in FINAL_WORDS for endpoint, failure in self.failures)
+        return not self.vouched and any(said)
 
     def awaits(self) -> bool:
         """Whether somebody is left in peace for now who may be asked again before the silence is too long."""

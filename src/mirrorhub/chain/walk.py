@@ -22,6 +22,9 @@ from mirrorhub.models import Endpoint
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
+DOUBTFUL_LAPS = 2
+"""How often the others are asked for what an official hub says there is not: whoever mistyped a name waits for it."""
+
 
 async def walk(
     chain: Chain,
@@ -121,7 +124,8 @@ async def _more_laps(errand: Errand[Answer, Result], laps: int) -> Result:
 
 def _over(errand: Errand[Answer, Result], laps: int, state: RetryCallState) -> bool:
     """Whether another lap is of no use: nobody left, too many laps in vain, or silence for too long."""
-    if not any(errand.may_be_asked(endpoint) for endpoint in errand.endpoints) or errand.fruitless >= laps:
+    most = min(laps, DOUBTFUL_LAPS) if errand.is_doubtful() else laps
+    if not any(errand.may_be_asked(endpoint) for endpoint in errand.endpoints) or errand.fruitless >= most:
         return True
     return errand.chain.is_silent_after(_pause(errand))
 
