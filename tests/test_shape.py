@@ -60,7 +60,7 @@ ORDER = (
     "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",
     "cli.endpoints_table cli.endpoints",
     "cli.cache_folders cli.cache_rows cli.cache_verify cli.cache_prune cli.cache cli.config",
-    "cli.naming cli.lock_report cli.lock cli.spelling cli.order cli.dry_run cli.download cli.vad",
+    "cli.naming cli.lock_report cli.lock cli.spelling cli.token_option cli.order cli.dry_run cli.download cli.vad",
     "cli.warmup cli.run",
     "cli.why_errors cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )
