@@ -15,7 +15,7 @@ from mirrorhub.hubs.modelscope import ModelScope, Tag
 from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
 from mirrorhub.resolver import believed_endpoints, resolve
 
-_OTHERWISE_LISTED = frozenset(
+OTHERWISE_LISTED = frozenset(
     fault.name for fault in (Fault.NO_FILE, Fault.SHORT_BODY, Fault.LONG_BODY, Fault.RANGE, Fault.WRONG_DIGEST)
 )
 """What is said of a file that is not as it was listed."""
@@ -56,7 +56,7 @@ async def has_moved(
 ) -> bool:
     """Whether something else is listed by now for a file that no endpoint gave as it was listed."""
     fixed = manifest.revision == PINNED or manifest.revision == manifest.commit
-    if fixed or error.file is None or not any(one.fault in _OTHERWISE_LISTED for one in error.attempts):
+    if fixed or error.file is None or not any(one.fault in OTHERWISE_LISTED for one in error.attempts):
         return False
     brief = replace(settings, timeout_s=min(settings.timeout_s or LOOK_AGAIN_S, LOOK_AGAIN_S))
     try:
