@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mirrorhub.config import Settings
     from mirrorhub.lockfile import LockedRepo, LockFile
     from mirrorhub.lockfile.checking import Checked
+    from mirrorhub.lockfile.comparing import Difference
     from mirrorhub.lockfile.locking import Listed, Wish
     from mirrorhub.models import Repo
 
