@@ -9,8 +9,10 @@ import pytest
 from mirrorhub.paths import (
     MAX_PART_BYTES,
     MAX_PATH_BYTES,
+    books_of_sdk,
     file_and_folder,
     file_name,
+    misfit,
     path_problem,
     revision_problem,
     twins,
@@ -61,6 +63,12 @@ BAD = [
     (".mirrorhub/notes/x", "ours"),
     ("a/.mirrorhub/x", "ours"),
     (".MirrorHub/x", "ours"),
+    (".mirror\u200chub/x", "ours"),
+    (".GIT/hooks/post-checkout", "git"),
+    ("a/.g\u200cit/config", "git"),
+    ("//server/share", "absolute"),
+    ("C:", "drive"),
+    ("z:file", "drive"),
     ("x" * (MAX_PART_BYTES + 1), "part of more than"),
     ("模" * 86, "part of more than"),
     ("/".join(["x" * 99] * 41), f"longer than {MAX_PATH_BYTES}"),
@@ -76,6 +84,12 @@ BAD_ON_WINDOWS = [
     ("com1", "reserves"),
     ("LPT9.log", "reserves"),
     ("com¹", "reserves"),
+    ("CONIN$", "reserves"),
+    ("conout$.txt", "reserves"),
+    ("con .txt", "reserves"),
+    ("aux .tar.gz", "reserves"),
+    ("GIT~1/hooks", "second name"),
+    ("mirror~1/notes", "second name"),
     ("a.", "dot or a space"),
     ("a /b", "dot or a space"),
     ("...", "dot or a space"),
@@ -123,11 +137,16 @@ def test_paths_that_only_look_reserved(path: str) -> None:
 
 TWINS = [
     ([], None),
-    (["a", "b", "a/c"], None),
+    (["a", "b", "c/a"], None),
     (["README.md", "readme.md"], ("README.md", "readme.md")),
     (["x/A.txt", "X/a.txt"], ("x/A.txt", "X/a.txt")),
     (["straße", "STRASSE"], ("straße", "STRASSE")),
     (["a", "a"], None),
+    (["A", "a/b"], ("A", "a/b")),
+    (["x/y/z", "X"], ("X", "x/y/z")),
+    (["a/b", "A/c"], None),
+    (["\u212aelvin", "kelvin"], ("\u212aelvin", "kelvin")),
+    (["a\u200db", "ab"], ("a\u200db", "ab")),
     (
         [unicodedata.normalize("NFC", "é.txt"), unicodedata.normalize("NFD", "é.txt")],
         (unicodedata.normalize("NFC", "é.txt"), unicodedata.normalize("NFD", "é.txt")),
@@ -139,6 +158,40 @@ TWINS = [
 def test_twins(paths: list[str], found: tuple[str, str] | None) -> None:
     """Two paths that some file systems take for one are found, in the order they are listed."""
     assert twins(paths) == found
+
+
+MISFITS = [
+    (["aux.json", "AUX.json"], False, False, None),
+    (["aux.json", "AUX.json"], False, True, "one file"),
+    (["aux.json"], True, False, "reserves"),
+    (["file:stream"], False, True, None),
+    (["a/b", "A"], False, True, "one file"),
+    (["a", "b"], True, True, None),
+]
+
+
+@pytest.mark.parametrize(("paths", "windows", "folding", "word"), MISFITS)
+def test_misfits(paths: list[str], windows: bool, folding: bool, word: str | None) -> None:
+    """What a file system can hold is told from how it takes names, on any system."""
+    problem = misfit(paths, windows=windows, folding=folding)
+    assert problem is None if word is None else word in str(problem)
+
+
+BOOKS = [
+    ([".msc"], ".msc"),
+    ([".MDL"], ".MDL"),
+    ([".mv"], ".mv"),
+    (["a", "._____temp/x"], "._____temp/x"),
+    ([".cache/huggingface/download/a.metadata"], ".cache/huggingface/download/a.metadata"),
+    ([".cache/x"], None),
+    (["a/.msc", ".mscx", ".mv.txt"], None),
+]
+
+
+@pytest.mark.parametrize(("paths", "found"), BOOKS)
+def test_books_of_the_sdks(paths: list[str], found: str | None) -> None:
+    """What would stand in the place of an SDK's own books, which it may run, is found."""
+    assert books_of_sdk(paths) == found
 
 
 CLASHES = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from mirrorhub.config import Settings
+from mirrorhub.credentials import checked
 from mirrorhub.errors import ConfigError
 from mirrorhub.models import (
     MAX_WORKERS,
@@ -148,9 +149,12 @@ def request_of(
 
 def _token(given: str | bool | None) -> str | bool | None:
     """Refuse what no header may hold before anybody is asked; the message does not show it."""
-    if isinstance(given, str) and not (given.isascii() and given.isprintable()):
-        raise ConfigError("token: it has a line break or another character that no token has; is all of it the token?")
-    return given
+    if not isinstance(given, str):
+        return given
+    try:
+        return checked(given)
+    except ValueError as error:
+        raise ConfigError(f"token: {error}") from None
 
 
 def _watchers(options: Options) -> Watchers:

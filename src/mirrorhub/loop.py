@@ -96,7 +96,7 @@ class LoopThread:
         route = route_for(settings)
         key = (settings.carrier, route.ca_file)
         if key not in self._clients:
-            self._clients[key] = Client(build_carrier(settings.carrier, route))
+            self._clients[key] = Client(build_carrier(settings.carrier, route), proxy_for=route.proxy_for)
         return self._clients[key]
 
     async def _close(self) -> None:

@@ -169,6 +169,7 @@ class Endpoint:
         named: The user named it.
         repo: The id under which it holds the content, where that differs from the request's.
         revision: The revision it holds it at, where that differs.
+        token_variable: The variable that holds this endpoint's own token: it is sent that one, and none of the others.
     """
 
     url: str
@@ -179,9 +180,11 @@ class Endpoint:
     named: bool = False
     repo: str | None = None
     revision: str | None = None
+    token_variable: str | None = None
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.address!r}, hub={self.hub!r}, can={sorted(self.can)}, auth={self.auth})"
+        own = f", token_variable={self.token_variable!r}" if self.token_variable else ""
+        return f"Endpoint({self.address!r}, hub={self.hub!r}, can={sorted(self.can)}, auth={self.auth}{own})"
 
     def __str__(self) -> str:
         """Return the address as it may be shown: without user and password."""

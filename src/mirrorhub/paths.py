@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -12,9 +12,12 @@ MAX_PART_BYTES = 255
 MAX_PATH_BYTES = 4000
 MAX_DEPTH = 64
 _DRIVE = re.compile(r"^[A-Za-z]:")
-_RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$", re.IGNORECASE)
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|con(in|out)\$)\s*(\..*)?$", re.IGNORECASE)
+_SHORT = re.compile(r"^(git|mirror)~[0-9]+", re.IGNORECASE)
+"""The second names that Windows gives to `.git` and to our own folder."""
 _WINDOWS_FORBIDDEN = frozenset('<>:"|?*')
 OWN_FOLDER = ".mirrorhub"
+_BOOKS = (".cache", ".msc", ".mdl", ".mv", "._____temp")
 
 
 def path_problem(path: str, *, windows: bool = False) -> str | None:
@@ -42,12 +45,30 @@ def path_problem(path: str, *, windows: bool = False) -> str | None:
 
 
 def twins(paths: Iterable[str]) -> tuple[str, str] | None:
-    """Return two paths that a file system without case (or with one Unicode form) takes for one, or None."""
+    """Return two paths that a file system without case (or with one Unicode form) takes for one, or None.
+
+    A file is one with a folder, too: of `A` and `a/b` only one can be there.
+    """
     seen: dict[str, str] = {}
     for path in paths:
-        key = unicodedata.normalize("NFC", path).casefold()
-        if seen.setdefault(key, path) != path:
+        if seen.setdefault(key := _folded(path), path) != path:
             return seen[key], path
+    return next(((seen[above], path) for key, path in seen.items() for above in _above(key) if above in seen), None)
+
+
+def misfit(paths: Iterable[str], *, windows: bool, folding: bool) -> str | None:
+    """Say which of some paths a file system cannot hold, and why, or return None.
+
+    Args:
+        paths: Paths that `path_problem` has nothing against.
+        windows: It takes the names that Windows does.
+        folding: It takes names that differ in case, or in their Unicode form, for one.
+    """
+    every = tuple(paths)
+    if windows and (bad := next((path for path in every if path_problem(path, windows=True)), None)):
+        return f"{bad[:200]!r}, which {path_problem(bad, windows=True)}"
+    if folding and (pair := twins(every)):
+        return f"{pair[0][:200]!r} and {pair[1][:200]!r}, which are one file there"
     return None
 
 
@@ -71,6 +92,30 @@ def file_name(revision: str) -> str:
     return quote(revision, safe="")
 
 
+def books_of_sdk(paths: Iterable[str]) -> str | None:
+    """Return a path in whose place the SDKs keep books of their own in a plain folder, some as pickles, or None."""
+    return next((path for path in paths if _folded(path).startswith(_BOOKS) and _is_book(_folded(path))), None)
+
+
+def _is_book(path: str) -> bool:
+    first, second, *_ = [*path.split("/"), ""]
+    return (first, second) == (".cache", "huggingface") or first in _BOOKS[1:]
+
+
+def _folded(path: str) -> str:
+    """Write a path as a file system without case does; HFS+ leaves characters out that nobody sees."""
+    if path.isascii():
+        return path.lower()
+    plain = "".join(char for char in path if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", plain).casefold())
+
+
+def _above(path: str) -> Iterator[str]:
+    while (end := path.rfind("/")) >= 0:
+        path = path[:end]
+        yield path
+
+
 def _part_problem(part: str, windows: bool) -> str | None:
     if part in ("", "."):
         return "has an empty part"
@@ -78,9 +123,10 @@ def _part_problem(part: str, windows: bool) -> str | None:
         return "climbs out of its folder"
     if len(part.encode()) > MAX_PART_BYTES:
         return f"has a part of more than {MAX_PART_BYTES} bytes"
-    if part.casefold() == ".git":
+    folded = _folded(part)
+    if folded == ".git":
         return "lies in .git, which no repository can hold: git would run what stands there"
-    if part.casefold() == OWN_FOLDER:
+    if folded == OWN_FOLDER:
         return f"lies in {OWN_FOLDER}, which is ours"
     return _windows_problem(part) if windows else None
 
@@ -88,6 +134,8 @@ def _part_problem(part: str, windows: bool) -> str | None:
 def _windows_problem(part: str) -> str | None:
     if _RESERVED.match(part):
         return "is a name that Windows reserves"
+    if _SHORT.match(part):
+        return "is Windows' second name of a folder that no repository can hold"
     if part[-1] in ". ":
         return "ends in a dot or a space, which Windows drops"
     if _WINDOWS_FORBIDDEN.intersection(part):

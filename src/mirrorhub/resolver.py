@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial as bind
 
@@ -34,11 +35,21 @@ LISTING = "listing"
 LIVING_PATIENCE, DEAD_PATIENCE = 6, 2
 """How many times the patience for a connection an endpoint gets whose word counts, while mirrors wait to be asked; less
 where it was silent or refused lately. Afterwards it is asked beside them, for as long as it takes."""
+Unfit = Callable[[Manifest], str | None]
 _SAID = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.DENIED})
 
 
-async def resolve(request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes) -> Manifest:
+async def resolve(
+    request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes, unfit: Unfit = lambda _: None
+) -> Manifest:
     """Find out what a repository holds at a revision.
+
+    Args:
+        request: What is asked for.
+        settings: Who is believed.
+        chain: Whom to ask.
+        lanes: How they are reached.
+        unfit: Says why the files of a manifest cannot be brought to where they belong; then others are asked.
 
     Raises:
         ResolutionError: Nobody who is believed could say.
@@ -47,7 +58,7 @@ async def resolve(request: SnapshotRequest, settings: Settings, chain: Chain, la
     if pinned := pinned_for(request, settings):
         return pinned
     believed, others = believed_endpoints(request.repo.hub, chain.endpoints, settings.trust)
-    inquiry = Inquiry(request, settings, chain, lanes)
+    inquiry = Inquiry(request, settings, chain, lanes, unfit)
     if not believed:
         return await inquiry.ask_mirrors(others)
     if not others:
@@ -78,7 +89,10 @@ def believed_endpoints(
 class Inquiry:
     """One question to the chain: what does this repository hold?"""
 
-    def __init__(self, request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes) -> None:
+    def __init__(
+        self, request: SnapshotRequest, settings: Settings, chain: Chain, lanes: Lanes, unfit: Unfit = lambda _: None
+    ) -> None:
+        self._unfit = unfit
         self._request = request
         self._settings = settings
         self._chain = chain
@@ -123,8 +137,8 @@ class Inquiry:
 
     def error(self, hopeless: Hopeless) -> Exception:
         """Return the error that says most."""
-        request, may_see_token = self._request, self._lanes.contacts.may_see_token
-        return resolution_error(request.repo, request.revision, hopeless, self._chain.attempts, may_see_token)
+        request, standing = self._request, self._lanes.contacts.token_standing
+        return resolution_error(request.repo, request.revision, hopeless, self._chain.attempts, standing)
 
     def _told(self, endpoints: Sequence[Endpoint]) -> int:
         """How much of the listings has come: a long one that breaks off goes on where it was."""
@@ -142,6 +156,8 @@ class Inquiry:
         if manifest is None:
             manifest = await hub.manifest(lane, self._sought(revision), beat)
             LISTINGS.keep(endpoint, manifest)
+        if problem := await asyncio.to_thread(self._unfit, manifest):
+            raise Failure(Fault.BAD_LISTING, f"lists what the disk here cannot hold: {problem}")
         if self._settings.trust == "any":
             return manifest
         return replace(manifest, vouched_by=endpoint.voucher)

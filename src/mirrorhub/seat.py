@@ -6,6 +6,7 @@ import logging
 
 from mirrorhub.config import Settings
 from mirrorhub.models import Manifest, SnapshotRequest
+from mirrorhub.paths import books_of_sdk
 from mirrorhub.plan import wanted_files
 from mirrorhub.stores.older import is_filled
 from mirrorhub.stores.registry import Store, older_stores
@@ -25,6 +26,8 @@ def seat_for(request: SnapshotRequest, settings: Settings, store: Store, manifes
     if request.force_download or request.local_dir is not None or is_filled(store.place(manifest)):
         return store
     chosen = wanted_files(manifest, request.wanted)
+    if books_of_sdk(entry.path for entry in chosen):
+        return store  # among an SDK's own books it would be taken for them
     for older in older_stores(request.repo, settings):
         if older.may_hold(manifest, chosen, request.revision, verify=request.verify):
             return older

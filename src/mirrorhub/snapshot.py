@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial as bind
 
 from mirrorhub.asking import Asking, Moved, asking
 from mirrorhub.config import Settings
@@ -31,6 +32,7 @@ from mirrorhub.seat import seat_for
 from mirrorhub.stale import what_is_there
 from mirrorhub.stopwatch import uninterrupted
 from mirrorhub.stores.disk import check_room, check_writable
+from mirrorhub.stores.fitting import check_fit, unfit
 from mirrorhub.stores.publish import Vanished
 from mirrorhub.stores.registry import Store, own_folders, store_for
 from mirrorhub.transfer import Fetched, Transfer
@@ -61,10 +63,12 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
     async with asking(request, settings, client) as call:
         try:
             async with call.watch.part("resolve", ResolutionError):
-                manifest = call.account.manifest = await resolve(request, settings, call.chain, call.lanes)
+                fits = bind(unfit, request, store)
+                manifest = call.account.manifest = await resolve(request, settings, call.chain, call.lanes, fits)
         except ResolutionError as error:
             return await asyncio.to_thread(what_is_there, call, error)
         store = await asyncio.to_thread(seat_for, request, settings, store, manifest)
+        await asyncio.to_thread(check_fit, request, store, manifest)
         if (plan := await complete(request, store, manifest)) is not None:
             return replace(snapshot_of(store, manifest, plan, {}, call.chain), seconds=call.watch.seconds)
         try:

@@ -109,7 +109,8 @@ def _number(endpoint: Endpoint, order: Sequence[Endpoint]) -> int | None:
 async def _look(endpoint: Endpoint, request: SnapshotRequest, settings: Settings) -> Round:
     """Ask one endpoint for its listing."""
     tally = Tally(MAX_LISTING)
-    client = Client(build_carrier(settings.carrier, route_for(settings)), tally)
+    route = route_for(settings)
+    client = Client(build_carrier(settings.carrier, route), tally, route.proxy_for)
     patience = replace(settings.patience, connect_limit_s=min(CONNECT_S, settings.patience.connect_limit_s))
     settings = replace(settings, patience=patience, silence_s=min(SILENCE_S, settings.silence_s))
     contacts = Contacts(request, settings, client, Chain([endpoint], patience, settings.silence_s))

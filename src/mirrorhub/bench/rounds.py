@@ -151,7 +151,8 @@ class Bench:
 
     async def _visit(self, number: int, endpoint: Endpoint, standing: Standing) -> None:
         tally = Tally(standing.allowance.total)
-        client = Client(build_carrier(self._settings.carrier, route_for(self._settings)), tally)
+        route = route_for(self._settings)
+        client = Client(build_carrier(self._settings.carrier, route), tally, route.proxy_for)
         chain = Chain(self._endpoints, self._settings.patience, self._settings.silence_s)
         contacts = Contacts(self._request, self._settings, client, chain)
         contacts.contact(endpoint).takes_range = standing.takes_range

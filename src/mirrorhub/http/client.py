@@ -1,8 +1,8 @@
 """Requests to endpoints: redirects followed by our rules, failures named, nothing trusted about sizes.
 
 No exception of httpx leaves this package: everything that goes wrong is a `Failure`. Redirects are followed hop by hop,
-at most five, never from https to http, and another origin gets no credentials. Only a small answer that is read whole
-may come compressed, where that was asked for.
+at most five, never from https to http, and not into the user's own network (`reach`); another origin gets no
+credentials. Only a small answer that is read whole may come compressed, where that was asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from mirrorhub import __version__
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.health.impressions import Impression, Impressions
 from mirrorhub.http.causes import cause_of
+from mirrorhub.http.names import look_up
+from mirrorhub.http.origin import no_proxy
 from mirrorhub.http.packed import unpacked
+from mirrorhub.http.reach import Reaches
 from mirrorhub.http.redact import redact
 from mirrorhub.http.timing import Timing
 
@@ -30,6 +33,7 @@ UNREAD = 512 << 10
 AGENT = f"mirrorhub/{__version__}"
 _HEADERS = {"user-agent": AGENT, "accept": "*/*", "accept-encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REACHES = Reaches(look_up)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 _BY_CAUSE = {
     "dns": Fault.DNS,
@@ -66,6 +70,7 @@ class Ask:
         relayed: The asked origin is known to redirect to another one: it is asked over its first connection.
         packed: The answer may come compressed; it is one for `Stream.read`. On a far line that saves round trips.
         impressions: Where it is noted how each host on the way did.
+        home: The address of the endpoint that is asked, where `url` may lead elsewhere.
     """
 
     url: str
@@ -78,6 +83,7 @@ class Ask:
     packed: bool = False
     told_by: str = ""
     impressions: Impressions = field(default_factory=Impressions, repr=False)
+    home: str = ""
 
 
 class Meter(Protocol):
@@ -229,9 +235,15 @@ class Client:
     endpoint's cookies to the next, and log every address with the signatures that data hosts put into it.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        meter: Meter | None = None,
+        proxy_for: Callable[[str], str | None] = no_proxy,
+    ) -> None:
         self._transport = transport
         self._meter = meter
+        self._proxy_for = proxy_for
         self._early: set[asyncio.Future[None]] = set()
 
     async def fetch(self, ask: Ask, limit: int) -> Answer:
@@ -253,11 +265,13 @@ class Client:
             Failure: No answer, or a redirect that is not followed.
         """
         url, credentials = _parsed(ask.url), ask.credentials
-        first = url
+        first, home = url, _parsed(ask.home or ask.url)
         for _ in range(MAX_HOPS + 1):
+            await self._check_reach(ask, url, home)
             lane = 0 if ask.relayed and _origin(url) == _origin(first) else ask.lane
             seen = ask.impressions.at(str(url))
             response = await self._send(ask, url, credentials, lane, seen)
+            await self._check_peer(response, url, home)
             stream = Stream(response, ask.url, self._meter, seen, listed=ask.packed)
             if self._meter is not None:
                 self._meter.answered(stream)
@@ -282,6 +296,36 @@ class Client:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
+
+    async def _check_reach(self, ask: Ask, url: httpx.URL, home: httpx.URL) -> None:
+        """Follow nobody into the user's own network.
+
+        Raises:
+            Failure: The address leads there.
+        """
+        if _origin(url) == _origin(home):
+            return
+        relayed = self._proxy_for(str(url)) is not None
+        try:
+            async with asyncio.timeout(ask.timeouts.connect_s):
+                refusal = await _REACHES.refusal(_host(url), _host(home), relayed=relayed)
+        except TimeoutError:
+            raise Failure(Fault.CONNECT_TIMEOUT, f"the name {url.host} was not found in time") from None
+        if refusal:
+            raise Failure(Fault.REDIRECT, f"redirected to {redact(str(url))}: {url.host} {refusal}; not followed")
+
+    async def _check_peer(self, response: httpx.Response, url: httpx.URL, home: httpx.URL) -> None:
+        """Read no answer of who has put another address behind a name since it was looked up.
+
+        Raises:
+            Failure: The connection leads into the user's own network.
+        """
+        peer = response.extensions.get("mirrorhub.peer")
+        if peer is None or _origin(url) == _origin(home) or self._proxy_for(str(url)) is not None:
+            return
+        if refusal := await _REACHES.peer_refusal(str(peer[0]), _host(url), _host(home)):
+            await response.aclose()
+            raise Failure(Fault.REDIRECT, f"redirected to {redact(str(url))}: {url.host} {refusal}; not read")
 
     async def _send(
         self, ask: Ask, url: httpx.URL, credentials: Mapping[str, str], lane: int, seen: Impression
@@ -361,6 +405,10 @@ def _target(url: httpx.URL, location: str) -> httpx.URL:
     if url.scheme == "https" and target.scheme == "http":
         raise Failure(Fault.REDIRECT, f"redirected from https to http ({redact(str(target))}): not followed")
     return target
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:

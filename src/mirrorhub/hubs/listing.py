@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -28,7 +27,7 @@ def checked_files(files: Iterable[FileEntry], max_files: int) -> tuple[FileEntry
     """
     by_path: dict[str, FileEntry] = {}
     for entry in files:
-        if problem := path_problem(entry.path, windows=os.name == "nt"):
+        if problem := path_problem(entry.path):
             raise Failure(Fault.BAD_LISTING, f"lists a path that {problem}: {entry.path[:200]!r}")
         if by_path.setdefault(entry.path, entry) != entry:
             raise Failure(Fault.BAD_LISTING, f"lists {entry.path!r} twice, differently")

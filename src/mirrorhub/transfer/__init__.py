@@ -196,7 +196,8 @@ class Transfer:
             )
         except Hopeless as hopeless:
             failures = Hopeless([*wrong, *hopeless.failures])
-            raise transfer_error(self._manifest, entry, failures, self._chain.attempts) from None
+            standing = self._lanes.contacts.token_standing
+            raise transfer_error(self._manifest, entry, failures, self._chain.attempts, standing) from None
 
     async def _ask(self, entry: FileEntry, intake: Intake, piece: Piece, endpoint: Endpoint, beat: Beat) -> Body:
         span = intake.pieces.wanted(piece, endpoint)
