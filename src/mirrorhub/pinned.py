@@ -46,10 +46,10 @@ def locked_for(request: SnapshotRequest, settings: Settings) -> LockedRepo | Non
     entries = entries_for(request.repo, settings)
     if not entries:
         return None
-    named = next((one for one in entries if request.revision in (one.revision, one.commit)), None)
-    if named is not None or request.revision == PINNED:
+    named = [one for one in entries if request.revision and request.revision in (one.revision, one.commit)]
+    if named or request.revision == PINNED:
         # The built-in digests cannot change either: who names them gets them.
-        return named
+        return named[0] if named else None
     chosen = _default_of(entries) if request.revision is None else None
     if chosen is None:
         raise PinnedError(_elsewhere(request, entries, settings))
