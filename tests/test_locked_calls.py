@@ -137,7 +137,7 @@ def test_altered_bytes_alone(repo: Repo, place: Path, forget: Callable[[], None]
     with FakeHub([repo], [Alter()]) as bad, FakeHub([repo]) as good:
         lock_now(place, good, name_of(repo))
         forget()
-        with pytest.raises(errors.PinnedError, match="bytes are others: they were changed on the way") as raised:
+        with pytest.raises(errors.PinnedError, match="the bytes are others: they were changed on") as raised:
             fetch(name_of(repo), settings=under(place, bad))
     assert raised.value.difference == ()
     assert bad.url in str(raised.value)
