@@ -41,7 +41,7 @@ ORDER = (
     "stores.aside stores.healing stores.trash stores.leftovers stores.elsewhere stores.books stores.marks",
     "stores.folder stores.local stores.older stores.modelscope stores.huggingface stores.registry stores.fitting",
     "report.discretion report.shelf report.account",
-    "recall listings resolver asking lookup departure stale",
+    "recall listings resolver asking lookup departure doubt stale",
     "transfer.suspect transfer.provenance transfer.writing transfer.piece transfer.pieces transfer.intake",
     "transfer.pace transfer seat planning preview publication snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",
@@ -60,7 +60,7 @@ ORDER = (
     "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",
     "cli.endpoints_table cli.endpoints",
     "cli.cache_folders cli.cache_rows cli.cache_verify cli.cache_prune cli.cache cli.config",
-    "cli.naming cli.lock_report cli.lock cli.spelling cli.order cli.dry_run cli.download cli.vad",
+    "cli.naming cli.lock_report cli.lock cli.spelling cli.token_option cli.order cli.dry_run cli.download cli.vad",
     "cli.warmup cli.run",
     "cli.why_errors cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )

@@ -21,6 +21,7 @@ from mirrorhub.models import (
     Watchers,
 )
 from mirrorhub.paths import revision_problem
+from mirrorhub.secret import Secret
 
 _OURS = frozenset({"host", "range", "accept-encoding", "content-length", "connection", "transfer-encoding", "te"})
 """Headers that say how bytes travel: that is not the caller's to say."""
@@ -130,19 +131,25 @@ def request_of(
     """
     if revision is not None and (problem := revision_problem(revision)):
         raise ConfigError(f"revision {revision!r} {problem}")
+    token, headers = _token(options.get("token")), _headers(options.get("headers"))
+    # Every frame on the way here holds this dictionary, and some tracebacks show what frames hold.
+    if token is not None:
+        options["token"] = token
+    if headers:
+        options["headers"] = dict(headers)
     local_dir = options.get("local_dir")
     return SnapshotRequest(
         repo=repo,
         revision=revision,
         wanted=_wanted(repo.hub, options, paths),
         local_dir=Path(local_dir).expanduser().absolute() if local_dir is not None else None,
-        token=_token(options.get("token")),
+        token=token,
         force_download=options.get("force_download", False),
         verify=options.get("verify", False),
         allow_stale=options.get("allow_stale", True),
         max_workers=_workers(MAX_WORKERS if (most := options.get("max_workers")) is None else most),
         watchers=_watchers(options),
-        headers=_headers(options.get("headers")),
+        headers=headers,
         agent=_agent(options.get("user_agent")),
     )
 
@@ -163,7 +170,7 @@ def _watchers(options: Options) -> Watchers:
 
 
 def _headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    headers = tuple((str(name).lower(), str(value)) for name, value in (given or {}).items())
+    headers = tuple((str(name).lower(), Secret(value)) for name, value in (given or {}).items())
     if any(not (name + value).isprintable() for name, value in headers):
         raise ConfigError("headers: a name or value has characters that no header may have")
     return tuple((name, value) for name, value in headers if name not in _OURS)

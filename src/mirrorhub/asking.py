@@ -11,7 +11,7 @@ from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
 from mirrorhub.contacts import Contacts
 from mirrorhub.endpoints import endpoints_for
-from mirrorhub.errors import TransferError
+from mirrorhub.errors import StoreError, TransferError
 from mirrorhub.health import QUIET_S, Health
 from mirrorhub.health.preference import Grade, Place, order_to_pull, places
 from mirrorhub.health.revival import see_who_lives_again
@@ -26,7 +26,7 @@ from mirrorhub.transfer.lanes import EXPECTED_SIZE, Lanes
 class Moved(Exception):  # noqa: N818 - a signal: the call begins once more
     """A branch has moved between its listing and the bodies of its files."""
 
-    def __init__(self, error: TransferError) -> None:
+    def __init__(self, error: TransferError | StoreError) -> None:
         super().__init__()
         self.error = error
 

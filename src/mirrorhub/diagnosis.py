@@ -15,7 +15,7 @@ from mirrorhub.errors import (
     TransferError,
 )
 from mirrorhub.faults import Failure, Fault, Hopeless, WrongDigest
-from mirrorhub.models import Attempt, Endpoint, FileEntry, Manifest, Repo
+from mirrorhub.models import Attempt, Endpoint, FileEntry, Manifest, Repo, Trust
 from mirrorhub.refusals import Standing, advice_on_tokens
 
 ADVICE: dict[Fault, str] = {
@@ -83,6 +83,17 @@ def resolution_error(
         case Fault.DENIED:
             return AccessDeniedError(f"{where}: {_denied(hopeless, standing)}", attempts)
     return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)
+
+
+def nobody_counts(repo: Repo, endpoints: Sequence[Endpoint], trust: Trust) -> ResolutionError:
+    """Say that the chain has nobody whose word on a repository counts."""
+    named = ", ".join(map(str, endpoints))
+    mend = "trust 'auto', " if trust == "official" else ""
+    return ResolutionError(
+        f"Nobody in the chain may say what {repo} holds: trust is {trust!r}, and there is none but {named}. "
+        f"Add the official hub (the word `default` in the chain), {mend}or lock the repository.",
+        (),
+    )
 
 
 def _unheard(hopeless: Hopeless) -> str:

@@ -183,7 +183,9 @@ class Endpoint:
     token_variable: str | None = None
 
     def __repr__(self) -> str:
-        own = f", token_variable={self.token_variable!r}" if self.token_variable else ""
+        # In the wrong place there may be the token itself.
+        name = self.token_variable if str(self.token_variable).isupper() else "***"
+        own = f", token_variable={name!r}" if self.token_variable else ""
         return f"Endpoint({self.address!r}, hub={self.hub!r}, can={sorted(self.can)}, auth={self.auth}{own})"
 
     def __str__(self) -> str:

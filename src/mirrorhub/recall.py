@@ -26,6 +26,8 @@ _WORTH: dict[Trust, frozenset[VoucherKind]] = {
     "any": frozenset({"lock", "pin", "official", "named", "mirror", "nobody"}),
 }
 """Whose word counts at each level of trust: see `resolver`."""
+TAKING_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
+"""Where nobody can be asked, these also take what is on disk and nobody has vouched for; the snapshot says so."""
 
 
 def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot | None:
@@ -43,26 +45,41 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
     if request.revision is None or not _is_commit(request.revision):
         return None
     tried = (remembered(request, store) for store in stores_for(request, settings))
-    found = next((one for one in tried if one is not None), None)
-    return found if found and is_believed(found.vouched_by, settings.trust) else None
+    return next((one for one in tried if one and is_believed(one.vouched_by, settings.trust)), None)
 
 
 def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot:
     """Return the snapshot as it is on disk.
 
     Raises:
-        NotCachedError: It is not there, or not all of it.
+        NotCachedError: It is not there, or not all of it, or nobody whose word counts has vouched for it.
     """
     if manifest is not None:
         found = _pinned(request, store_for(request.repo, settings, request.local_dir), manifest)
     else:
-        tried = (remembered(request, store) or unnoted(request, store) for store in stores_for(request, settings))
-        found = next((one for one in tried if one is not None), None)
+        found = _on_disk(request, settings)
     if found is None and manifest is not None and is_locked(manifest):
         raise _not_as_locked(request, store_for(request.repo, settings, request.local_dir), manifest)
     if found is None:
         raise _not_cached(request, list(stores_for(request, settings)))
     return found
+
+
+def _on_disk(request: SnapshotRequest, settings: Settings) -> Snapshot | None:
+    """Find what there is; whoever trusts the official hub alone is not given what others have vouched for.
+
+    Raises:
+        NotCachedError: That is all there is.
+    """
+    first = None
+    for store in stores_for(request, settings):
+        found = remembered(request, store) or unnoted(request, store)
+        if found is not None and is_believed(found.vouched_by, settings.trust):
+            return found
+        first = first or found
+    if first is not None and settings.trust not in TAKING_AT_ITS_WORD:
+        raise _not_believed(request, first, settings)
+    return first
 
 
 def remembered(request: SnapshotRequest, store: Store) -> Snapshot | None:
@@ -213,6 +230,14 @@ def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
             path = Path(root, name)
             if path.is_file() and not name.endswith(".incomplete") and name not in BOOKS:
                 yield path.relative_to(folder).as_posix(), path.stat().st_size
+
+
+def _not_believed(request: SnapshotRequest, found: Snapshot, settings: Settings) -> NotCachedError:
+    return NotCachedError(
+        f"{request.repo} is in {found.path}, but whose word it is ({found.vouched_by}) does not count: trust is "
+        f"{settings.trust!r} ({settings.sources.get('trust', 'settings')}), and this call is offline. Bring it with "
+        "`mirrorhub download` where the official hub can be asked, lock it, or trust 'auto'."
+    )
 
 
 def _not_cached(request: SnapshotRequest, stores: Sequence[Store]) -> NotCachedError:

@@ -20,7 +20,7 @@ from mirrorhub.chain import Chain
 from mirrorhub.chain.beat import Beat
 from mirrorhub.chain.walk import walk
 from mirrorhub.config import Settings
-from mirrorhub.diagnosis import resolution_error
+from mirrorhub.diagnosis import nobody_counts, resolution_error
 from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Lane
@@ -59,6 +59,8 @@ async def resolve(
         return pinned
     believed, others = believed_endpoints(request.repo.hub, chain.endpoints, settings.trust)
     inquiry = Inquiry(request, settings, chain, lanes, unfit)
+    if not believed and not others:
+        raise nobody_counts(request.repo, chain.endpoints, settings.trust)
     if not believed:
         return await inquiry.ask_mirrors(others)
     if not others:

@@ -15,7 +15,8 @@ from functools import partial as bind
 from mirrorhub.asking import Asking, Moved, asking
 from mirrorhub.config import Settings
 from mirrorhub.departure import departure
-from mirrorhub.errors import ResolutionError, StoreError, TransferError
+from mirrorhub.doubt import Doubted, all_told, doubted, told_of
+from mirrorhub.errors import ChainError, ResolutionError, StoreError, TransferError
 from mirrorhub.exclusive import exclusive
 from mirrorhub.http.client import Client
 from mirrorhub.lookup import has_moved
@@ -50,12 +51,23 @@ async def fetch(request: SnapshotRequest, settings: Settings, client: Client) ->
     Raises:
         MirrorHubError: It could not be brought; nothing half-done is visible.
     """
-    began = time.monotonic()
-    try:
-        return await _fetch(request, settings, client)
-    except Moved:
-        log.info("%s: the branch has moved while its files came; once more", request.repo)
-    return await _fetch(request, settings.less(time.monotonic() - began), client, once_more=True)
+    began, once_more = time.monotonic(), False
+    doubts: list[Doubted] = []
+    while True:
+        left = settings.less(time.monotonic() - began) if once_more or doubts else settings
+        try:
+            return all_told(await _fetch(request, left, client, once_more=once_more), doubts)
+        except Doubted as doubt:
+            log.info("%s: nothing fits what %s lists; others are asked", request.repo, doubt.lister)
+            doubts.append(doubt)
+            settings = replace(settings, endpoints=doubt.endpoints)
+        except Moved:
+            log.info("%s: the branch has moved while its files came; once more", request.repo)
+            once_more = True
+        except ChainError as error:
+            if doubts:
+                raise told_of(error, doubts) from None
+            raise
 
 
 async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *, once_more: bool = False) -> Snapshot:
@@ -80,7 +92,11 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
                 raise unlike from None
             if not once_more and await has_moved(request, left, client, manifest, error):
                 raise Moved(error) from None
+            if doubt := doubted(call, manifest, error):
+                raise doubt from None
             return await asyncio.to_thread(what_is_there, call, error)
+        except StoreError as error:
+            raise doubted(call, manifest, error) or error from None
         return replace(snapshot, lanes=call.lanes.reports(), seconds=call.watch.seconds)
 
 
@@ -111,7 +127,8 @@ def _held(call: Asking, store: Store) -> AbstractAsyncContextManager[None]:
 
 
 async def _transfer(call: Asking, plan: Plan, pool: PartialPool, manifest: Manifest) -> Mapping[str, Fetched]:
-    check_room(pool.home, plan.size - await asyncio.to_thread(pool.left_of, plan.fetch))
+    needed = plan.size - await asyncio.to_thread(pool.left_of, plan.fetch)
+    check_room(pool.home, needed, manifest.vouched_by.name)
     call.lanes.decide(plan.size)
     counts = len(plan.wanted), len(plan.fetch)
     with Progress(call.request.watchers, str(manifest.repo), plan.size, *counts) as progress:

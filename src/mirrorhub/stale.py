@@ -18,12 +18,11 @@ from mirrorhub.errors import (
 )
 from mirrorhub.models import Snapshot, SnapshotRequest, Trust
 from mirrorhub.pinned import DEFAULT_BRANCHES, locked_for
-from mirrorhub.recall import is_believed, remembered, unnoted
+from mirrorhub.recall import TAKING_AT_ITS_WORD, is_believed, remembered, unnoted
 from mirrorhub.stores.registry import Store, stores_for
 
 log = logging.getLogger(__name__)
 _SAYING_NO = frozenset(fault.name for fault in FINAL_WORDS)
-_TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
 
 
 def what_is_there(call: Asking, error: ChainError) -> Snapshot:
@@ -79,7 +78,7 @@ def _as_noted(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot 
         return None  # what is there is of a commit that has no such file
     if found is not None:
         return found if found.files and is_believed(found.vouched_by, trust) else None
-    return unnoted(request, store, closed=True) if trust in _TAKEN_AT_ITS_WORD else None
+    return unnoted(request, store, closed=True) if trust in TAKING_AT_ITS_WORD else None
 
 
 def _lack(error: ChainError) -> str:

@@ -18,6 +18,8 @@ _X509_HOSTNAME_MISMATCH = 62
 # A connection that stood idle may be dead, which shows only when it is used. libcurl asks again by itself for some of
 # these; where it gives up, all it says is "giving up".
 _BROKEN = (CurlECode.HTTP2, CurlECode.SEND_ERROR, CurlECode.RECV_ERROR, CurlECode.GOT_NOTHING)
+_UNNAMED = {100: "the head of the answer is too large"}
+"""What libcurl tells by a number alone."""
 _BROKEN_OFF = re.compile("reset|abruptly|SSL_ERROR_SYSCALL|unexpected eof", re.IGNORECASE)  # in a TLS handshake
 _KINDS: dict[int, tuple[type[httpx.TransportError], Cause]] = {
     CurlECode.UNSUPPORTED_PROTOCOL: (httpx.RemoteProtocolError, "protocol"),  # the server's: ours was checked before
@@ -100,4 +102,4 @@ def _words(code: int, curl: Curl, origin: Origin, message: str) -> str:
 def _message_of(error: CurlError) -> str:
     """Take libcurl's own sentence out of curl_cffi's."""
     text = str(error).partition("curl: ")[2].partition(". See https://")[0]
-    return text.partition(") ")[2] or f"libcurl error {int(error.code)}"
+    return text.partition(") ")[2] or _UNNAMED.get(int(error.code), f"libcurl error {int(error.code)}")

@@ -59,8 +59,9 @@ def path_of(row: Row) -> str:
     Raises:
         Failure: It has none.
     """
-    path = text_of(row, "Path", "path", "Name")
-    if path is None:
+    said = next((row[name] for name in ("Path", "path", "Name") if name in row), None)
+    path = said if isinstance(said, str) else None
+    if not path:
         raise Failure(Fault.BAD_LISTING, "lists an entry without a path")
     return path
 

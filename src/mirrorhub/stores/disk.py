@@ -87,8 +87,13 @@ def _touch(folder: Path) -> None:
     probe.rmdir()
 
 
-def check_room(folder: Path, needed: int) -> None:
+def check_room(folder: Path, needed: int, lister: str = "") -> None:
     """Find out before the first byte whether there is room.
+
+    Args:
+        folder: Where.
+        needed: Bytes.
+        lister: Who says that it is so many.
 
     Raises:
         StoreError: There is not.
@@ -97,7 +102,7 @@ def check_room(folder: Path, needed: int) -> None:
         free = shutil.disk_usage(folder).free
     if free < needed:
         message = f"{folder}: {needed:,} bytes are needed and {free:,} are free; {_ADVICE[errno.ENOSPC]}"
-        raise StoreError(errno.ENOSPC, message)
+        raise StoreError(errno.ENOSPC, f"{message} ({lister} says that it is so much)" if lister else message)
 
 
 def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
