@@ -21,6 +21,8 @@ from mirrorhub import huggingface_hub as hf_face
 from mirrorhub import modelscope as ms_face
 from mirrorhub.api import FSMN_VAD, VAD_FILES, fetch_files, fetch_vad_files, preview
 from mirrorhub.config import Settings
+from mirrorhub.endpoints import named_endpoint
+from mirrorhub.health import Health
 from mirrorhub.lockfile.finding import Standing, distrust, new_lock, project_folders
 from mirrorhub.lockfile.reading import load_lock
 from mirrorhub.models import Snapshot
@@ -592,3 +594,51 @@ def test_the_faces_offline(repo: Repo, named: FakeHub) -> None:
     assert isinstance(raised.value, errors.NotCachedError)
     face_of(repo, named)
     assert (face_of(repo, named, local_files_only=True) / "a.txt").read_bytes() == b"first"
+
+
+def test_the_name_of_the_revision_leads_to_it(place: Path, tmp_path: Path) -> None:
+    """Where the branch's name leads to a newer commit in the cache, it is led back, and nobody is asked for that."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        fetch("hf://org/name", settings=under(place, hub))
+        locked = repo.head.id
+        repo.commit({"a.txt": b"newer"})
+        fetch("hf://org/name", settings=quick(hub.url, lockfile=False))
+        hub.log.clear()
+        fetch("hf://org/name", settings=under(place, hub))
+        assert not hub.log.requests()
+    assert next(tmp_path.rglob("refs/main")).read_text() == locked
+
+
+def test_a_hub_that_knows_no_commits_is_no_liar(place: Path, forget: Callable[[], None]) -> None:
+    """An honest hub that is asked by the branch's name, and whose branch has moved, is not remembered as a liar."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+    forget()
+    with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"other", "sub/m.bin": b"n" * 5000})]) as moved:
+        settings = under(place, moved)
+        with pytest.raises(errors.PinnedError):
+            fetch("org/name", settings=settings)
+        assert "WRONG_DIGEST" not in Health(settings.state_dir).recall(named_endpoint(moved.url)).faults
+
+
+def test_a_lock_file_that_lies(place: Path, tmp_path: Path) -> None:
+    """A digest in the lock file that fits no file spoils nothing in the cache: what is there is right by its own name."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        path = fetch("hf://org/name", settings=quick(hub.url, lockfile=False)).path
+        place.write_text(place.read_text().replace(repo.files["a.txt"].sha256, "0" * 64))
+        with pytest.raises(errors.PinnedError, match="the bytes are others"):
+            fetch("hf://org/name", settings=under(place, hub))
+        assert (path / "a.txt").read_bytes() == b"first"
+        assert fetch("hf://org/name", settings=quick(hub.url, lockfile=False)).reports == ()
+
+
+def test_a_long_difference() -> None:
+    """An error of a thousand lines is read by nobody: it shows some, and has all."""
+    error = errors.PinnedError("it has changed", [f"extra: {number}" for number in range(1000)])
+    assert len(error.difference) == 1000
+    assert str(error).splitlines()[-1] == "  and 980 more"
