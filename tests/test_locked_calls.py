@@ -625,7 +625,7 @@ def test_a_hub_that_knows_no_commits_is_no_liar(place: Path, forget: Callable[[]
 
 
 def test_a_lock_file_that_lies(place: Path, tmp_path: Path) -> None:
-    """A digest in the lock file that fits no file spoils nothing in the cache: what is there is right by its own name."""
+    """A digest that fits no file spoils nothing in the cache: what is there is right by its own name."""
     repo = Repo("huggingface", "org/name", FILES)
     with FakeHub([repo]) as hub:
         lock_now(place, hub, "hf://org/name")

@@ -80,7 +80,8 @@ def refusal(path: Path) -> str | None:
     """
     if os.name != "posix":
         return None
-    return distrust(list(_way_to(path)), os.geteuid())
+    user = getattr(os, "geteuid")()  # noqa: B009 - known to type checkers on POSIX only
+    return distrust(list(_way_to(path)), user)
 
 
 def distrust(way: Sequence[Standing], user: int) -> str | None:
