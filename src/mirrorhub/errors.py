@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mirrorhub.models import Attempt
 
 
+MOST_LINES = 20
+"""Of a difference so many lines stand in a message; all are in the error's attribute."""
+
+
 class MirrorHubError(Exception):
     """The root of all errors of this package."""
 
@@ -130,7 +134,9 @@ class PinnedError(ChainError):
         self.file = file
 
     def __str__(self) -> str:
-        differing = (f"  {line}" for line in self.difference)
+        differing = [f"  {line}" for line in self.difference[:MOST_LINES]]
+        if len(self.difference) > MOST_LINES:
+            differing.append(f"  and {len(self.difference) - MOST_LINES:,} more")
         return "\n".join([self.message, *differing, *_attempt_lines(self.attempts)])
 
 
