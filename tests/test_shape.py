@@ -20,7 +20,8 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors faults rawfile records digest plan spans credentials progress owner ours partial partials",
+    "paths models errors faults rawfile records pickled digest plan spans credentials progress owner",
+    "ours partial partials",
     "together",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
