@@ -48,6 +48,7 @@ Meanings = tuple[object, object, object]
 EVERY: list[tuple[str, str, str, str, object, Meanings]] = [
     ("endpoints", "MIRRORHUB_ENDPOINTS", "a.test, default", '["b.test"]', ["c.test"], CHAINS),
     ("trust", "MIRRORHUB_TRUST", "any", '"official"', "lock", ("any", "official", "lock")),
+    ("lockfile", "MIRRORHUB_LOCKFILE", "/a", '"/b"', "/c", FOLDERS),
     ("timeout_s", "MIRRORHUB_TIMEOUT", "1.5", "2", 3, (1.5, 2.0, 3.0)),
     ("silence_s", "MODELSCOPE_REQUEST_TIMEOUT", "5", "6.5", 7, (5.0, 6.5, 7.0)),
     ("offline", "MIRRORHUB_OFFLINE", "yes", "true", False, (True, True, False)),
@@ -102,6 +103,7 @@ def test_every_setting_is_in_the_table() -> None:
 DEFAULTS: dict[str, object] = {
     "endpoints": None,
     "trust": "auto",
+    "lockfile": None,
     "timeout_s": None,
     "silence_s": 30.0,
     "offline": False,

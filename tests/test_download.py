@@ -26,6 +26,8 @@ from tests.fakehub.repo import sample_bytes
 FILES = {"config.json": b"{}", "sub/x.txt": b"x", "sub/y.bin": b"y", "model.bin": sample_bytes("model", 30_000)}
 FORMATTING = {"--format", "--json", "-q", "--quiet", "--no-truncate"}
 Capture = pytest.CaptureFixture[str]
+ABOVE = click.Context(cli, info_name="mirrorhub", **cli.context_settings)
+"""Above every command's own context: click keeps what it has once read of that, for the whole process."""
 
 
 def repos() -> list[Repo]:
@@ -43,7 +45,8 @@ def repos() -> list[Repo]:
 
 def options_of(command: click.Command) -> set[str]:
     """Every option of a command, in all its spellings."""
-    options = [option for option in command.get_params(click.Context(command)) if isinstance(option, click.Option)]
+    context = click.Context(command, parent=ABOVE if command in cli.commands.values() else None)
+    options = [option for option in command.get_params(context) if isinstance(option, click.Option)]
     return {name for option in options for name in (*option.opts, *option.secondary_opts)}
 
 
@@ -90,7 +93,7 @@ def test_read_as_modelscope_reads(line: str) -> None:
     """A line that modelscope's parser takes means here what it means there."""
     theirs = normalize_download_args(modelscope_parser().parse_args(line.split()))
     command = cli.commands["download"]
-    ours = command.make_context("download", line.split()).params
+    ours = command.make_context("download", line.split(), parent=ABOVE).params
     repo, files = ours["model"] or ours["dataset"] or ours["repo_id"], list(ours["files"])
     if ours["model"] or ours["dataset"]:
         files = [*([ours["repo_id"]] if ours["repo_id"] else []), *files]
@@ -120,7 +123,7 @@ HF_LINES = [
 def test_read_as_hf_reads(line: str) -> None:
     """A line that hf's parser takes means here what it means there."""
     theirs = app.commands["download"].materialize().make_context("download", line.split()).params  # type: ignore[attr-defined]
-    ours = cli.commands["download"].make_context("download", line.split()).params
+    ours = cli.commands["download"].make_context("download", line.split(), parent=ABOVE).params
     assert (ours["repo_id"], list(ours["files"])) == (theirs["repo_id"], list(theirs["filenames"] or ()))
     for name, other in (("allow_patterns", "include"), ("ignore_patterns", "exclude")):
         assert list(ours[name]) == list(theirs[other] or ())

@@ -32,15 +32,8 @@ def test_names_where_nothing_can_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hub_name", ["modelscope", "huggingface"])
 def test_twins_on_linux(hub_name: str) -> None:
     """Names that only other systems reserve, drop or take for one are ordinary files here."""
-    files = {
-        "aux.json": b"1",
-        "AUX.json": b"2",
-        "a.": b"3",
-        "file:stream": b"4",
-        "e\u0301": b"5",
-        "\u00e9": b"6",
-        "con": b"",
-    }
+    names = ("aux.json", "AUX.json", "a.", "file:stream", "e\u0301", "\u00e9", "con")
+    files = {name: name.encode() for name in names}
     with FakeHub([Repo(hub_name, "org/name", files)]) as hub:  # type: ignore[arg-type]
         path = fetch("org/name", hub=hub_name, endpoints=hub.url).path
     assert {name: (path / name).read_bytes() for name in files} == files

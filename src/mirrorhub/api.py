@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast
 
-from mirrorhub.arguments import Options, repo_of
+from mirrorhub.arguments import Options
 from mirrorhub.call import Call, afetched, call_of, fetched
 from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError, NotCachedError
 from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, Endpoint, Manifest, Snapshot, Trust
-from mirrorhub.recall import pinned_for, recall_offline
+from mirrorhub.pinned import entries_for, pinned_for
+from mirrorhub.recall import recall_offline
+from mirrorhub.repo_names import repo_of
 from mirrorhub.stores.registry import stores_for
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ def fetch(
         ResolutionError: Nobody could say what the repository holds.
         TransferError: A file did not come.
         NotCachedError: Offline, and not on disk.
+        PinnedError: What is locked is not to be had, or is not what is asked for.
         StoreError: The disk refuses.
         LockTimeoutError: Another process holds the repository for too long.
     """
@@ -134,8 +138,8 @@ def resolve(repo_id: str | None = None, revision: str | None = None, **options: 
 
     call = call_of(repo_id, revision, None, options)
     if call.offline:
-        return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings.trust)).manifest
-    if pinned := pinned_for(call.request, call.settings.trust):
+        return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings)).manifest
+    if pinned := pinned_for(call.request, call.settings):
         return pinned
     return loop.run(call.resolve, call.settings)
 
@@ -146,8 +150,8 @@ async def aresolve(repo_id: str | None = None, revision: str | None = None, **op
 
     call = call_of(repo_id, revision, None, options)
     if call.offline:
-        return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings.trust)).manifest
-    if pinned := pinned_for(call.request, call.settings.trust):
+        return recall_offline(call.request, call.settings, pinned_for(call.request, call.settings)).manifest
+    if pinned := pinned_for(call.request, call.settings):
         return pinned
     return await loop.arun(call.resolve, call.settings)
 
@@ -201,12 +205,13 @@ def newest_tag(repo_id: str, before_s: float, **options: Unpack[Options]) -> str
     """Return the newest tag of a ModelScope repository that is no newer than so many epoch seconds.
 
     Returns:
-        Its name; None where there is none, where nobody says, and where nobody may be asked.
+        Its name; None where there is none, where nobody says, where nobody may be asked, and where a lock file says
+            which revision is meant.
     """
     from mirrorhub import loop
 
     call = call_of(repo_id, None, None, options)
-    if call.offline:
+    if call.offline or entries_for(call.request.repo, call.settings):
         return None
 
     async def work(client: Client) -> tuple[Tag, ...]:
@@ -226,6 +231,7 @@ class VadSource(TypedDict, total=False):
     endpoints: str | Endpoint | Sequence[str | Endpoint] | None
     local_files_only: bool | None
     token: str | bool | None
+    lockfile: str | os.PathLike[str] | Literal[False] | None
     trust: Trust | None
     timeout: float | None
     settings: Settings | None
@@ -238,10 +244,10 @@ def load_vad(
 
     Args:
         model: A repository, or a directory with the files.
-        revision: As for `fetch`; the built-in digests if None and there are some.
+        revision: As for `fetch`; if None, what is locked, else the built-in digests where there are some.
         preset: `default`, or None for the same.
-        **options: `cache_dir`, `hub`, `endpoints`, `local_files_only`, `token`, `trust`, `timeout` and `settings` as
-            for `fetch`; all others are the detector's, see `mirrorhub.vad.Options`.
+        **options: `cache_dir`, `hub`, `endpoints`, `local_files_only`, `token`, `lockfile`, `trust`, `timeout` and
+            `settings` as for `fetch`; all others are the detector's, see `mirrorhub.vad.Options`.
 
     Raises:
         TypeError: An option that is neither; the message lists the known ones.
@@ -441,9 +447,12 @@ def is_pinned(repo_id: str, hub: str = "auto") -> bool:
 
 
 def _vad_call(model: str, revision: str | None, cache_dir: str | os.PathLike[str] | None, options: Options) -> Call:
-    if revision is None and is_pinned(model, options.get("hub", "auto")):
-        revision = PINNED
-    return call_of(model, revision, cache_dir, options, paths=VAD_FILES)
+    """Ask for the detector's files: as the project has locked them, else as their digests are built in."""
+    call = call_of(model, revision, cache_dir, options, paths=VAD_FILES)
+    if revision is not None or pinned_manifest(call.request.repo) is None:
+        return call
+    locked = any(set(VAD_FILES) <= one.paths for one in entries_for(call.request.repo, call.settings))
+    return call if locked else replace(call, request=replace(call.request, revision=PINNED))
 
 
 def _parted(options: dict[str, Any], preset: str | None) -> tuple[VadSource, dict[str, Any]]:

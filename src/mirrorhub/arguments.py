@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast, get_args
+from typing import Any, Literal, TypedDict
 
 from mirrorhub.config import Settings
+from mirrorhub.credentials import checked
 from mirrorhub.errors import ConfigError
 from mirrorhub.models import (
     MAX_WORKERS,
     Endpoint,
     HubName,
     Repo,
-    RepoType,
     SnapshotRequest,
     Trust,
     Wanted,
     Watchers,
 )
 from mirrorhub.paths import revision_problem
+from mirrorhub.secret import Secret
 
-_PREFIXES: dict[str, HubName] = {
-    "ms://": "modelscope",
-    "hf://": "huggingface",
-    "modelscope:": "modelscope",
-    "huggingface:": "huggingface",
-}
-"""How a repository's hub is written; the longer ones stand in messages and reports."""
-_TYPES: dict[str, RepoType] = {f"{name}s/": name for name in get_args(RepoType)}
-_OF_MODELSCOPE: frozenset[RepoType] = frozenset({"model", "dataset"})
 _OURS = frozenset({"host", "range", "accept-encoding", "content-length", "connection", "transfer-encoding", "te"})
 """Headers that say how bytes travel: that is not the caller's to say."""
-_ID_PART = re.compile(r"\w[\w.+-]{0,95}")
 
 
 class Options(TypedDict, total=False):
@@ -51,7 +41,7 @@ class Options(TypedDict, total=False):
         force_download: Fetch although the files are there.
         token: For this call; False for none at all.
         max_workers: How many files at once.
-        lockfile: No lock file is read yet: only None.
+        lockfile: What pins the repositories; False for nothing; None for the project's own, where there is one.
         trust: Who is believed: `lock`, `official`, `auto` or `any`.
         timeout: Total seconds; None for no limit.
         verify: Compare files on disk with their digests, not only with size and time.
@@ -79,7 +69,7 @@ class Options(TypedDict, total=False):
     force_download: bool
     token: str | bool | None
     max_workers: int | None
-    lockfile: None
+    lockfile: str | os.PathLike[str] | Literal[False] | None
     trust: Trust | None
     timeout: float | None
     verify: bool
@@ -105,39 +95,9 @@ def check_names(options: Options) -> None:
 
     Raises:
         TypeError: There is one.
-        ConfigError: One that cannot be used yet.
     """
     if unknown := sorted(set(options) - set(Options.__annotations__)):
         raise TypeError(f"unknown argument {unknown[0]!r}; known are: {', '.join(sorted(Options.__annotations__))}")
-    if options.get("lockfile") is not None:
-        raise ConfigError("lockfile: lock files are not read by this version")
-
-
-def repo_of(given: str | None, hub: str = "auto", repo_type: str | None = None) -> Repo:
-    """Read which repository is meant, in any of the forms in which it may be named.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    if not isinstance(given, str) or not given.strip():
-        raise ConfigError("a repository is needed: owner/name")
-    if hub not in ("auto", "modelscope", "huggingface"):
-        raise ConfigError(f"hub {hub!r} is not known; known are auto, modelscope, huggingface")
-    kind: RepoType = cast("RepoType", repo_type or "model")
-    if kind not in get_args(RepoType):
-        raise ConfigError(f"repo_type {repo_type!r} is not known; known are {', '.join(get_args(RepoType))}")
-    name, chosen = given.strip(), cast("HubName", "modelscope" if hub == "auto" else hub)
-    for prefix, prefixed in _PREFIXES.items():
-        if name.startswith(prefix):
-            name, chosen = name.removeprefix(prefix), prefixed
-            for folder, named_type in _TYPES.items():
-                # On Hugging Face a name may stand without an owner, and no owner is called so.
-                if name.startswith(folder) and name.count("/") in ((1, 2) if chosen == "huggingface" else (2,)):
-                    name, kind = name.removeprefix(folder), named_type
-    _check_id(name, chosen)
-    if chosen == "modelscope" and kind not in _OF_MODELSCOPE:
-        raise ConfigError(f"ModelScope has models and datasets, no {kind}s that could be fetched: {given!r}")
-    return Repo(chosen, name, kind)
 
 
 def settings_of(hub: HubName, cache_dir: str | os.PathLike[str] | None, options: Options) -> Settings:
@@ -149,6 +109,7 @@ def settings_of(hub: HubName, cache_dir: str | os.PathLike[str] | None, options:
     given: dict[str, object] = {
         "endpoints": options.get("endpoints") or options.get("endpoint"),
         "trust": options.get("trust"),
+        "lockfile": options.get("lockfile"),
         "timeout_s": options.get("timeout"),
         f"{hub}_cache": cache_dir,
     }
@@ -170,28 +131,37 @@ def request_of(
     """
     if revision is not None and (problem := revision_problem(revision)):
         raise ConfigError(f"revision {revision!r} {problem}")
+    token, headers = _token(options.get("token")), _headers(options.get("headers"))
+    # Every frame on the way here holds this dictionary, and some tracebacks show what frames hold.
+    if token is not None:
+        options["token"] = token
+    if headers:
+        options["headers"] = dict(headers)
     local_dir = options.get("local_dir")
     return SnapshotRequest(
         repo=repo,
         revision=revision,
         wanted=_wanted(repo.hub, options, paths),
         local_dir=Path(local_dir).expanduser().absolute() if local_dir is not None else None,
-        token=_token(options.get("token")),
+        token=token,
         force_download=options.get("force_download", False),
         verify=options.get("verify", False),
         allow_stale=options.get("allow_stale", True),
         max_workers=_workers(MAX_WORKERS if (most := options.get("max_workers")) is None else most),
         watchers=_watchers(options),
-        headers=_headers(options.get("headers")),
+        headers=headers,
         agent=_agent(options.get("user_agent")),
     )
 
 
 def _token(given: str | bool | None) -> str | bool | None:
     """Refuse what no header may hold before anybody is asked; the message does not show it."""
-    if isinstance(given, str) and not (given.isascii() and given.isprintable()):
-        raise ConfigError("token: it has a line break or another character that no token has; is all of it the token?")
-    return given
+    if not isinstance(given, str):
+        return given
+    try:
+        return checked(given)
+    except ValueError as error:
+        raise ConfigError(f"token: {error}") from None
 
 
 def _watchers(options: Options) -> Watchers:
@@ -200,7 +170,7 @@ def _watchers(options: Options) -> Watchers:
 
 
 def _headers(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    headers = tuple((str(name).lower(), str(value)) for name, value in (given or {}).items())
+    headers = tuple((str(name).lower(), Secret(value)) for name, value in (given or {}).items())
     if any(not (name + value).isprintable() for name, value in headers):
         raise ConfigError("headers: a name or value has characters that no header may have")
     return tuple((name, value) for name, value in headers if name not in _OURS)
@@ -212,16 +182,6 @@ def _agent(given: Mapping[str, str] | str | None) -> str:
         return ""
     text = given if isinstance(given, str) else "; ".join(f"{name}/{value}" for name, value in given.items())
     return "".join(char for char in text if char.isprintable() and char.isascii())
-
-
-def _check_id(name: str, hub: HubName) -> None:
-    parts = name.split("/")
-    fine = all(_ID_PART.fullmatch(part) and ".." not in part and not part.endswith(".") for part in parts)
-    if not fine or len(parts) > 2 or (hub == "modelscope" and len(parts) != 2):
-        elsewhere = f", or hf://{name} for Hugging Face's" if len(parts) == 1 and _ID_PART.fullmatch(name) else ""
-        raise ConfigError(
-            f"{name!r} is no repository id: it should be owner/name, of letters, digits and - _ . +{elsewhere}"
-        )
 
 
 def _wanted(hub: HubName, options: Options, paths: tuple[str, ...] | None) -> Wanted:

@@ -6,10 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirrorhub.arguments import Options, check_names, repo_of, request_of, settings_of
+from mirrorhub.arguments import Options, check_names, request_of, settings_of
 from mirrorhub.config import Settings
 from mirrorhub.models import Manifest, Snapshot, SnapshotRequest
-from mirrorhub.recall import pinned_for, recall, recall_offline
+from mirrorhub.pinned import pinned_for
+from mirrorhub.recall import recall, recall_offline
+from mirrorhub.repo_names import repo_of
 
 if TYPE_CHECKING:
     from mirrorhub.http.client import Client
@@ -37,7 +39,7 @@ class Call:
         Raises:
             NotCachedError: The call is offline, and it cannot be done.
         """
-        pinned = pinned_for(self.request, self.settings.trust)
+        pinned = pinned_for(self.request, self.settings)
         if self.offline:
             return recall_offline(self.request, self.settings, pinned)
         return recall(self.request, self.settings, pinned)
@@ -73,7 +75,7 @@ class Call:
         """
         from mirrorhub.preview import preview_of, preview_on_disk
 
-        pinned = pinned_for(self.request, self.settings.trust)
+        pinned = pinned_for(self.request, self.settings)
         if self.offline:
             return preview_on_disk(recall_offline(self.request, self.settings, pinned))
         return preview_of(self.request, self.settings, pinned) if pinned else None

@@ -19,22 +19,23 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
-from urllib.parse import urlsplit
 
-from mirrorhub.credentials import is_unasked_token_off, stored_huggingface_token, stored_modelscope_token
+from mirrorhub.credentials import checked, is_unasked_token_off, stored_huggingface_token, stored_modelscope_token
 from mirrorhub.errors import ConfigError
 from mirrorhub.http.redact import redact
-from mirrorhub.models import Capability, Endpoint, HubName, Trust
+from mirrorhub.lockfile.finding import FOUND, found_lock
+from mirrorhub.models import Endpoint, HubName, Trust
+from mirrorhub.tables import described, endpoint_from_table, one_of, parse_url, problem_of, read
 
 Carrier = Literal["curl", "httpx"]
 _TRUE = frozenset({"1", "true", "yes", "on"})
-_PORTS = {"http": 80, "https": 443}
 _FALSE = frozenset({"0", "false", "no", "off"})
+_NAMED = frozenset({"argument", "MIRRORHUB_LOCKFILE", "config file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Settings:
     Attributes:
         endpoints: The chain the user gave, or None for the default one.
         trust: Who is believed about what a repository holds: lock, official, auto, any.
+        lockfile: What pins the project's repositories; None where nothing does.
         timeout_s: Total seconds for a call; None for no limit.
         silence_s: Seconds without a byte from anybody that end a call.
         offline: No network at all.
@@ -89,11 +91,14 @@ class Settings:
         modelscope_token: From the environment or `modelscope login`.
         huggingface_token: From the environment or `hf auth login`.
         patience: How long to wait for what.
+        tables: Endpoints that the config file describes: what it says of an address holds however that is named.
+        own_tokens: What is in the variables that endpoints name, by the variable's name.
         sources: Where each value came from.
     """
 
     endpoints: tuple[str | Endpoint, ...] | None = field(default=None, repr=False)
     trust: Trust = "auto"
+    lockfile: Path | None = field(default_factory=found_lock)
     timeout_s: float | None = None
     silence_s: float = 30.0
     offline: bool = False
@@ -110,6 +115,8 @@ class Settings:
     modelscope_token: str | None = field(default=None, repr=False)
     huggingface_token: str | None = field(default=None, repr=False)
     patience: Patience = field(default_factory=Patience)
+    tables: tuple[Endpoint, ...] = field(default=(), repr=False)
+    own_tokens: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -137,11 +144,23 @@ class Settings:
         sources: dict[str, str] = {}
         for setting in SETTINGS:
             values[setting.name], sources[setting.name] = setting.find(given, environ, written)
+        listed = written.get("endpoints")
+        values["tables"] = _endpoints_among(listed if isinstance(listed, list) else ())
+        values["own_tokens"] = _own_tokens((*_endpoints_among(values["endpoints"] or ()), *values["tables"]), environ)
         return cls(**values, patience=cast("Patience", given.get("patience", Patience())), sources=sources)
 
     def less(self, seconds: float) -> Settings:
         """Return these settings with so much less time, where time is limited."""
         return self if self.timeout_s is None else replace(self, timeout_s=max(0.001, self.timeout_s - seconds))
+
+    @property
+    def names_lockfile(self) -> bool:
+        """Whether somebody has named the lock file: then it is taken wherever it lies, and must be there."""
+        return self.sources.get("lockfile") in _NAMED
+
+    def unlocked(self) -> Settings:
+        """Return these settings without what is pinned: where the hubs themselves are to be asked."""
+        return replace(self, lockfile=None, trust="official" if self.trust == "lock" else self.trust)
 
     def offline_for(self, hub: HubName) -> bool:
         """Whether calls for repositories of this hub must not touch the network."""
@@ -156,10 +175,21 @@ class Settings:
         """Return the environment's or the stored token for a hub."""
         return {"modelscope": self.modelscope_token, "huggingface": self.huggingface_token}.get(hub)
 
+    def token_of(self, endpoint: Endpoint) -> str | None:
+        """Return the token in the variable that an endpoint names; of one that names none, that of its hub."""
+        if endpoint.token_variable:
+            return self.own_tokens.get(endpoint.token_variable)
+        return self.token_for(endpoint.hub)
+
     def rows(self) -> list[tuple[str, str, str]]:
         """List name, value and source of every setting; of a token only that there is one."""
         names = [entry.name for entry in fields(self) if entry.name in self.sources]
-        return [(name, _shown(name, getattr(self, name)), self.sources[name]) for name in names]
+        rows = [(name, _shown(name, getattr(self, name)), self.sources[name]) for name in names]
+        listed = _endpoints_among(self.endpoints or ())
+        if more := tuple(table for table in self.tables if table not in listed):
+            rows.append(("tables", _shown("tables", more), "config file"))
+        variables = sorted({one.token_variable for one in (*listed, *more) if one.token_variable})
+        return [*rows, *((name, _shown("_token", self.own_tokens.get(name)), name) for name in variables)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,60 +284,9 @@ def _with_tables(path: Path, tables: object, others: object) -> list[str | Endpo
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"{path}: endpoints have tables of the form [[endpoint]]")
     try:
-        return [*map(endpoint_from_table, tables), *_read("endpoints", others, _endpoints)]
+        return [*map(endpoint_from_table, tables), *read("endpoints", others, _endpoints)]
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
-
-
-def endpoint_from_table(table: Mapping[str, object]) -> Endpoint:
-    """Read an endpoint that has a table of its own; one that may only pull is not one whose word is taken.
-
-    Raises:
-        ValueError: It has no address, or a key or a value that cannot be used.
-    """
-    known: dict[str, Callable[[object], Any]] = {
-        "url": _url,
-        "hub": _one_of(get_args(HubName)),
-        "can": lambda given: frozenset(map(_one_of(get_args(Capability)), _list(given))),
-        "auth": _flag,
-        "repo": str,
-    }
-    if unknown := sorted(set(table) - set(known)):
-        raise ValueError(f"an [[endpoint]] has no {unknown[0]!r}; it has {', '.join(known)}")
-    if "url" not in table:
-        raise ValueError("an [[endpoint]] needs a url")
-    if "repo" in table:
-        # It holds something else under that name: it may give bytes whose digest is known, and say nothing.
-        table = {**table, "can": ["pull"]}
-    values = {key: _read(f"[[endpoint]] {key}", value, known[key]) for key, value in table.items()}
-    return Endpoint(named="resolve" in values.get("can", ("resolve",)), **values)
-
-
-def described(endpoint: Endpoint) -> str:
-    """Write an endpoint that has a table of its own as it may be shown: its limits, and no login."""
-    words = [endpoint.hub, *(["auth: True"] if endpoint.auth else [])]
-    words += [f"repo: {endpoint.repo}"] if endpoint.repo else []
-    words += [] if "resolve" in endpoint.can else ["bytes only, its listing is not believed"]
-    return f"{endpoint} ({', '.join(words)})"
-
-
-def _read(name: str, value: object, parse: Callable[[object], Any]) -> Any:
-    try:
-        return parse(value)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} = {redact(repr(value))} cannot be used: {error}") from None
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("say true or false")
-    return value
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError("say a list")
-    return value
 
 
 def _bool(value: object) -> bool:
@@ -331,33 +310,6 @@ def _count(value: object) -> int:
     return number
 
 
-def _one_of(choices: tuple[Any, ...]) -> Callable[[object], Any]:
-    def parse(value: object) -> Any:
-        if value not in choices:
-            raise ValueError(f"say one of {', '.join(choices)}")
-        return value
-
-    return parse
-
-
-def _url(value: object) -> str:
-    """Accept an endpoint with or without scheme and slash, as the SDKs do; return it in one spelling."""
-    text = str(value).strip()
-    if not text.isascii() or any(char.isspace() for char in text):
-        raise ValueError("an address has no spaces and no full-width characters")
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    # Reading the port says whether it is one.
-    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an endpoint is http:// or https:// with a host, and perhaps a port and a path")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
-    login = "".join(parts.netloc.rpartition("@")[:2])
-    return f"{parts.scheme}://{login}{host}{port}{parts.path.rstrip('/')}"
-
-
-parse_url = _url
-
-
 def _endpoints(value: object) -> tuple[str | Endpoint, ...]:
     if isinstance(value, str):
         value = value.replace(",", " ").split()
@@ -366,13 +318,51 @@ def _endpoints(value: object) -> tuple[str | Endpoint, ...]:
     items = tuple(cast("Any", value))
     if not items or not all(isinstance(item, Endpoint) or (isinstance(item, str) and item.strip()) for item in items):
         raise ValueError("say one or more addresses, Endpoint values, or the word default")
+    if problem := next(filter(None, map(problem_of, _endpoints_among(items))), None):
+        raise ValueError(problem)
     return items
+
+
+def _endpoints_among(items: Iterable[object]) -> tuple[Endpoint, ...]:
+    return tuple(item for item in items if isinstance(item, Endpoint))
+
+
+def _own_tokens(endpoints: Iterable[Endpoint], environ: Mapping[str, str]) -> dict[str, str]:
+    """Read the variables that endpoints name.
+
+    Raises:
+        ConfigError: What is in one is no token.
+    """
+    names = {endpoint.token_variable for endpoint in endpoints if endpoint.token_variable}
+    found = {name: _token_in(name, environ) for name in names}
+    return {name: token for name, token in found.items() if token}
+
+
+def _token_in(variable: str, environ: Mapping[str, str]) -> str:
+    try:
+        return checked(environ.get(variable, "").strip())
+    except ValueError as error:
+        raise ConfigError(f"{variable}: {error}") from None
 
 
 @lru_cache(maxsize=64)
 def _directory(value: str | os.PathLike[str]) -> Path:
     """Make a directory absolute once: it must not follow the process when it changes its working directory."""
     return Path(value).expanduser().absolute()
+
+
+def _lockfile(value: object) -> Path | None:
+    """Read a lock file's path; `off` means none."""
+    if value is False or (isinstance(value, str) and value.strip().casefold() in _FALSE):
+        return None
+    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+        raise ValueError("say a path, or off")
+    return Path(value).expanduser().absolute()
+
+
+def _found_lockfile(environ: Mapping[str, str]) -> tuple[Path | None, str]:
+    found = found_lock()
+    return found, FOUND if found else "default"
 
 
 def _pem(value: object) -> Path:
@@ -406,24 +396,25 @@ def _constant(value: object) -> Callable[[Mapping[str, str]], tuple[object, str]
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("endpoints", _endpoints, ("MIRRORHUB_ENDPOINTS",)),
-    Setting("trust", _one_of(get_args(Trust)), ("MIRRORHUB_TRUST",), _constant("auto")),
+    Setting("trust", one_of(get_args(Trust)), ("MIRRORHUB_TRUST",), _constant("auto")),
+    Setting("lockfile", _lockfile, ("MIRRORHUB_LOCKFILE",), _found_lockfile),
     Setting("timeout_s", _seconds, ("MIRRORHUB_TIMEOUT",)),
     Setting("silence_s", _seconds, ("MODELSCOPE_REQUEST_TIMEOUT",), _constant(30.0)),
     Setting("offline", _bool, ("MIRRORHUB_OFFLINE",), _constant(False)),
     Setting("modelscope_offline", _bool, ("MODELSCOPE_OFFLINE",), _constant(False)),
     Setting("huggingface_offline", _bool, ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"), _constant(False)),
-    Setting("carrier", _one_of(get_args(Carrier)), ("MIRRORHUB_CARRIER",), _constant("curl")),
+    Setting("carrier", one_of(get_args(Carrier)), ("MIRRORHUB_CARRIER",), _constant("curl")),
     Setting("max_files", _count, ("MIRRORHUB_MAX_FILES",), _constant(50_000)),
-    Setting("modelscope_endpoint", _url, ("MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN")),
-    Setting("huggingface_endpoint", _url, ("HF_ENDPOINT",)),
+    Setting("modelscope_endpoint", parse_url, ("MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN")),
+    Setting("huggingface_endpoint", parse_url, ("HF_ENDPOINT",)),
     Setting("modelscope_cache", _directory, ("MODELSCOPE_CACHE",), _modelscope_cache),
     Setting("huggingface_cache", _directory, ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"), _huggingface_cache),
     Setting("state_dir", _directory, ("MIRRORHUB_STATE",), _state_dir),
     Setting("ca_file", _pem, ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")),
-    Setting("modelscope_token", str, ("MODELSCOPE_API_TOKEN",), stored_modelscope_token, in_file=False),
+    Setting("modelscope_token", checked, ("MODELSCOPE_API_TOKEN",), stored_modelscope_token, in_file=False),
     Setting(
         "huggingface_token",
-        str,
+        checked,
         ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
         stored_huggingface_token,
         in_file=False,

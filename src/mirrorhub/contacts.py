@@ -7,11 +7,13 @@ from urllib.parse import unquote
 
 from mirrorhub.chain import Chain
 from mirrorhub.config import Settings
-from mirrorhub.credentials import token_for
+from mirrorhub.credentials import TokenStanding, token_for
 from mirrorhub.http.client import AGENT, Client, Timeouts
 from mirrorhub.hubs.registry import HUBS, Hub
 from mirrorhub.lane import Contact
-from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
+from mirrorhub.models import PINNED, Endpoint, FileEntry, Manifest, SnapshotRequest
+from mirrorhub.pinned import is_locked
+from mirrorhub.secret import Secret
 
 
 class Contacts:
@@ -24,6 +26,7 @@ class Contacts:
         self._chain = chain
         self._contacts: dict[Endpoint, Contact] = {}
         self._hubs: dict[Endpoint, Hub] = {}
+        self._unknown: set[tuple[Endpoint, str]] = set()
 
     def hub(self, endpoint: Endpoint) -> Hub:
         """Return the protocol of an endpoint."""
@@ -33,7 +36,8 @@ class Contacts:
         """Return what the call knows of an endpoint, with the time-outs that hold now."""
         if endpoint not in self._contacts:
             credentials = self._credentials(endpoint)
-            contact = Contact(endpoint, self._client, self._timeouts(endpoint), credentials, self._chain.heard)
+            private = frozenset(self._settings.own_tokens)
+            contact = Contact(endpoint, self._client, self._timeouts(endpoint), credentials, private, self._chain.heard)
             # A package index is asked by the user's installer, over connections of its own.
             contact.multiplexes = endpoint.hub != "wheel"
             self._contacts[endpoint] = contact
@@ -49,11 +53,29 @@ class Contacts:
             return self.hub(endpoint).default_revision
         return manifest.commit or manifest.revision
 
-    def may_see_token(self, endpoint: Endpoint) -> bool:
-        """Whether an endpoint is sent the token, where there is one for its hub."""
-        explicit, ambient = self._request.token, self._settings.token_for(endpoint.hub)
-        is_there = isinstance(explicit, str) or (explicit is not False and ambient is not None)
-        return not is_there or self._token(endpoint) is not None
+    def token_standing(self, endpoint: Endpoint) -> TokenStanding:
+        """Say whether an endpoint is sent a token, and if not, why."""
+        explicit = self._request.token
+        if self._token(endpoint):
+            return "sent"
+        if explicit in (False, ""):
+            return "none"
+        if endpoint.token_variable:
+            return "unset"
+        is_there = isinstance(explicit, str) or self._settings.token_for(endpoint.hub) is not None
+        return "withheld" if is_there else "none"
+
+    def revisions(self, endpoint: Endpoint, manifest: Manifest, entry: FileEntry) -> tuple[str, ...]:
+        """Return what to call the revision of a file, what is surest first: of one that is locked, its own commit."""
+        revision = self.revision(endpoint, manifest)
+        is_own = endpoint.hub == manifest.repo.hub and not endpoint.revision
+        if not (entry.commit and is_own and is_locked(manifest)) or (endpoint, entry.commit) in self._unknown:
+            return (revision,)
+        return (entry.commit, revision)
+
+    def does_not_know(self, endpoint: Endpoint, commit: str) -> None:
+        """An endpoint has no such commit: it is asked by the revision's name."""
+        self._unknown.add((endpoint, commit))
 
     async def aclose(self) -> None:
         """Let go of what the hubs gathered; connections stay for the next call."""
@@ -69,7 +91,7 @@ class Contacts:
             credentials["authorization"] = f"Basic {login}"
         if endpoint.hub == self._request.repo.hub:
             credentials |= self._spoken(endpoint)
-        return credentials
+        return {name: Secret(value) for name, value in credentials.items()}
 
     def _spoken(self, endpoint: Endpoint) -> dict[str, str]:
         """What the caller wants to be said: who calls to everybody, headers to whom a token may be sent."""
@@ -87,7 +109,7 @@ class Contacts:
             request_hub=self._request.repo.hub,
             explicit=self._request.token,
             sole=self._is_sole(),
-            ambient=self._settings.token_for(endpoint.hub),
+            ambient=self._settings.token_of(endpoint),
         )
 
     def _timeouts(self, endpoint: Endpoint) -> Timeouts:

@@ -1,7 +1,8 @@
 """Tokens: what the SDKs' logins stored, and who may be sent one.
 
 A token goes to the official hub it is for and to endpoints marked `auth`; one given with the call also to the one
-endpoint it was given with. Nobody else ever sees it.
+endpoint it was given with. An endpoint that names a variable of its own gets the token in that one, nobody else does,
+and none of the others goes there. Nobody else ever sees a token.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from mirrorhub.models import Endpoint, HubName
 from mirrorhub.pickled import Rebuilding
 from mirrorhub.records import mapping, text
+from mirrorhub.secret import Secret
 
+TokenStanding = Literal["sent", "withheld", "unset", "none"]
+"""An endpoint is sent a token; there is one that it is not sent; the variable that it names is empty; there is none."""
 _MAX_JAR = 1 << 20
 
 
@@ -27,13 +32,27 @@ def token_for(
         request_hub: The hub that the request, and so an explicit token, is for.
         explicit: `token=` of the call; False for none at all.
         sole: The endpoint was given with the call, and alone.
-        ambient: The environment's or the stored token for the endpoint's hub.
+        ambient: The token in the variable that the endpoint names; else the environment's or the stored one of its hub.
     """
     if explicit is False:
         return None
+    is_for_its_hub = isinstance(explicit, str) and endpoint.hub == request_hub
+    if endpoint.token_variable and not (is_for_its_hub and sole):
+        return ambient
     if isinstance(explicit, str):
-        return explicit if endpoint.hub == request_hub and (endpoint.auth or sole) else None
+        return explicit if is_for_its_hub and (endpoint.auth or sole) else None
     return ambient if endpoint.auth else None
+
+
+def checked(token: str) -> Secret:
+    """Return a token that can be sent.
+
+    Raises:
+        ValueError: It holds what no header may hold; the message does not show it.
+    """
+    if not (token.isascii() and token.isprintable()):
+        raise ValueError("it has a line break or another character that no token has; is all of it the token?")
+    return Secret(token)
 
 
 def is_unasked_token_off(environ: Mapping[str, str]) -> bool:
@@ -48,9 +67,10 @@ def stored_huggingface_token(environ: Mapping[str, str]) -> tuple[str | None, st
     home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     path = Path(environ.get("HF_TOKEN_PATH") or Path(home) / "token").expanduser()
     try:
-        return path.read_text(encoding="utf-8").strip() or None, str(path)
-    except (OSError, UnicodeDecodeError):
+        found = checked(path.read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
         return None, "default"
+    return (found, str(path)) if found else (None, "default")
 
 
 def stored_modelscope_token(environ: Mapping[str, str]) -> tuple[str | None, str]:
@@ -101,7 +121,7 @@ def _session_cookie(data: bytes) -> str | None:
         for by_name in mapping(by_path).values():
             cookie = mapping(by_name).get("m_session_id")
             if isinstance(cookie, _Record) and _is_fresh(cookie.get("expires")):
-                return text(cookie.get("value"))
+                return checked(text(cookie.get("value")))
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from mirrorhub.chain.verdicts import FINAL_WORDS
 from mirrorhub.errors import (
@@ -15,7 +15,8 @@ from mirrorhub.errors import (
     TransferError,
 )
 from mirrorhub.faults import Failure, Fault, Hopeless, WrongDigest
-from mirrorhub.models import Attempt, Endpoint, FileEntry, Manifest, Repo
+from mirrorhub.models import Attempt, Endpoint, FileEntry, Manifest, Repo, Trust
+from mirrorhub.refusals import Standing, advice_on_tokens
 
 ADVICE: dict[Fault, str] = {
     Fault.DNS: "the name could not be looked up: is there a network, and does it need a proxy (HTTPS_PROXY)?",
@@ -58,7 +59,7 @@ def resolution_error(
     revision: str | None,
     hopeless: Hopeless,
     attempts: Sequence[Attempt],
-    may_see_token: Callable[[Endpoint], bool] = lambda _: True,
+    standing: Standing = lambda _: "none",
 ) -> ResolutionError:
     """Say why nobody could say what a repository holds.
 
@@ -67,22 +68,32 @@ def resolution_error(
         revision: Which of its revisions; None for the default one.
         hopeless: What went wrong.
         attempts: What was tried.
-        may_see_token: Whether an endpoint was sent the token, where there is one.
+        standing: What became of the token at an endpoint.
     """
     where = f"{repo}@{revision}" if revision else f"{repo}"
     failure = _most_telling(hopeless)
     match failure.fault if failure else None:
         case Fault.NO_REPO:
             message = f"There is no repository {repo}, or it is private. Check the id and the hub, or give a token."
-            return RepoNotFoundError(f"{message}{_unheard(hopeless)}{_withheld(hopeless, may_see_token)}", attempts)
+            return RepoNotFoundError(f"{message}{_unheard(hopeless)}{_withheld(hopeless, standing)}", attempts)
         case Fault.NO_REVISION:
             which = f"revision {revision!r}" if revision else "default branch"
             message = f"{repo} has no {which}. Check branches and tags{_in_full(revision)}."
             return RevisionNotFoundError(f"{message}{_unheard(hopeless)}", attempts)
         case Fault.DENIED:
-            advice = _withheld(hopeless, may_see_token).strip() or ADVICE[Fault.DENIED]
-            return AccessDeniedError(f"{where}: {advice}", attempts)
+            return AccessDeniedError(f"{where}: {_denied(hopeless, standing)}", attempts)
     return ResolutionError(f"No endpoint could say what {where} holds. {_advice(hopeless)}", attempts)
+
+
+def nobody_counts(repo: Repo, endpoints: Sequence[Endpoint], trust: Trust) -> ResolutionError:
+    """Say that the chain has nobody whose word on a repository counts."""
+    named = ", ".join(map(str, endpoints))
+    mend = "trust 'auto', " if trust == "official" else ""
+    return ResolutionError(
+        f"Nobody in the chain may say what {repo} holds: trust is {trust!r}, and there is none but {named}. "
+        f"Add the official hub (the word `default` in the chain), {mend}or lock the repository.",
+        (),
+    )
 
 
 def _unheard(hopeless: Hopeless) -> str:
@@ -93,16 +104,16 @@ def _unheard(hopeless: Hopeless) -> str:
     return f" {' and '.join(names)} could not be asked, and may have it." if names else ""
 
 
-def _withheld(hopeless: Hopeless, may_see_token: Callable[[Endpoint], bool]) -> str:
-    """Name the endpoints that have refused whoever brings no token, and to which none was sent though there is one."""
-    refused = (endpoint for endpoint, failure in hopeless.failures if failure.fault in (Fault.DENIED, Fault.NO_REPO))
-    names = [str(endpoint) for endpoint in dict.fromkeys(refused) if not may_see_token(endpoint)]
-    if not names:
-        return ""
-    return (
-        f" The token was not sent to {' and '.join(names)}: it is sent to an endpoint whose [[endpoint]] table in the "
-        "config file says auth = true, and to one that is given with the call, alone, beside token=."
-    )
+def _withheld(hopeless: Hopeless, standing: Standing) -> str:
+    """Say what to do where a repository may be hidden from whoever brings no token, and none was sent."""
+    silent = (endpoint for endpoint, failure in hopeless.failures if failure.fault in (Fault.DENIED, Fault.NO_REPO))
+    advice = advice_on_tokens((one for one in silent if standing(one) != "sent"), standing)
+    return advice and f" {advice}"
+
+
+def _denied(hopeless: Hopeless, standing: Standing) -> str:
+    refused = [endpoint for endpoint, failure in hopeless.failures if failure.fault in (Fault.DENIED, Fault.NO_REPO)]
+    return advice_on_tokens(refused, standing) or ADVICE[Fault.DENIED]
 
 
 def _in_full(revision: str | None) -> str:
@@ -111,7 +122,11 @@ def _in_full(revision: str | None) -> str:
 
 
 def transfer_error(
-    manifest: Manifest, entry: FileEntry, hopeless: Hopeless, attempts: Sequence[Attempt]
+    manifest: Manifest,
+    entry: FileEntry,
+    hopeless: Hopeless,
+    attempts: Sequence[Attempt],
+    standing: Standing = lambda _: "none",
 ) -> TransferError | AccessDeniedError:
     """Say why a file did not come."""
     where = f"{entry.path} of {manifest.repo}@{manifest.revision}"
@@ -131,7 +146,7 @@ def transfer_error(
         )
     failure = _most_telling(hopeless)
     if failure is not None and failure.fault is Fault.DENIED:
-        return AccessDeniedError(f"{where}: {ADVICE[Fault.DENIED]}", told)
+        return AccessDeniedError(f"{where}: {_denied(hopeless, standing)}", told)
     return TransferError(
         f"{where} could not be fetched. {_advice(hopeless)} What has come stays on disk; the next call goes on there.",
         told,

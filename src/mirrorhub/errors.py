@@ -114,20 +114,34 @@ class IntegrityError(TransferError):
         self.endpoint = endpoint
 
 
-class PinnedError(MirrorHubError):
-    """What came is not what was pinned.
+class PinnedError(ChainError):
+    """What is asked for, or what came, is not what was pinned.
 
     Attributes:
         difference: One line per file that differs.
+        file: The path that was asked for and is not pinned, where it was one.
     """
 
-    def __init__(self, message: str, difference: Sequence[str] = ()) -> None:
-        super().__init__("\n".join([message, *(f"  {line}" for line in difference)]))
+    def __init__(
+        self, message: str, difference: Sequence[str] = (), attempts: Sequence[Attempt] = (), *, file: str = ""
+    ) -> None:
+        super().__init__(message, attempts)
         self.difference = tuple(difference)
+        self.file = file
+
+    def __str__(self) -> str:
+        differing = (f"  {line}" for line in self.difference)
+        return "\n".join([self.message, *differing, *_attempt_lines(self.attempts)])
 
 
 class NotCachedError(MirrorHubError, FileNotFoundError):
-    """The call was offline and what it needs is not on disk."""
+    """The call was offline and what it needs is not on disk.
+
+    Attributes:
+        locked: A lock file says what it needs: nothing else that is on disk will do.
+    """
+
+    locked = False
 
 
 class StoreError(MirrorHubError, OSError):

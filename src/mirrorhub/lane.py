@@ -85,6 +85,7 @@ class Contact:
         client: What sends.
         timeouts: How long to wait.
         credentials: Headers with a token, or none.
+        private: Variables that hold tokens: no program that is started for the endpoint sees them.
         heard: Called with a count when bytes have come; with 0 when an answer has begun.
         reached: Called when the connection for a request stands, with the seconds that it took.
         takes_range: Whether a Range header is answered with the slice; None before it was tried.
@@ -101,6 +102,7 @@ class Contact:
     client: Client
     timeouts: Timeouts
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    private: frozenset[str] = frozenset()
     heard: Callable[[Endpoint, int], None] = lambda _endpoint, _count: None
     reached: Callable[[Endpoint, float], None] = lambda _endpoint, _connect_s: None
     takes_range: bool | None = None

@@ -13,6 +13,7 @@ from mirrorhub.faults import Fault, Hopeless
 from mirrorhub.http.client import Client
 from mirrorhub.hubs.modelscope import ModelScope, Tag
 from mirrorhub.models import PINNED, Endpoint, Manifest, SnapshotRequest
+from mirrorhub.pinned import is_locked
 from mirrorhub.resolver import believed_endpoints, resolve
 
 OTHERWISE_LISTED = frozenset(
@@ -55,7 +56,7 @@ async def has_moved(
     request: SnapshotRequest, settings: Settings, client: Client, manifest: Manifest, error: TransferError
 ) -> bool:
     """Whether something else is listed by now for a file that no endpoint gave as it was listed."""
-    fixed = manifest.revision == PINNED or manifest.revision == manifest.commit
+    fixed = manifest.revision in (PINNED, manifest.commit) or is_locked(manifest)
     if fixed or error.file is None or not any(one.fault in OTHERWISE_LISTED for one in error.attempts):
         return False
     brief = replace(settings, timeout_s=min(settings.timeout_s or LOOK_AGAIN_S, LOOK_AGAIN_S))

@@ -66,6 +66,11 @@ class FileEntry:
             return Digest("sha256", self.sha256)
         return Digest("git-sha1", self.git_sha1) if self.git_sha1 else None
 
+    @property
+    def etag(self) -> str | None:
+        """What huggingface_hub calls the content: git's sha1 of a small file, sha256 of one in LFS."""
+        return self.git_sha1 or self.sha256
+
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
@@ -97,6 +102,7 @@ class Manifest:
         commit: Which one that is, where the hub has one for the whole repository.
         files: In order of their paths.
         vouched_by: Who says so.
+        dated_s: When the newest of it was committed, in epoch seconds, where the hub says.
         scope: What is told of, where that is not all: paths, and folders with a slash at the end. What lies elsewhere
             may be there or not; a file in `files` that is not in here is no more than one that was there once.
     """
@@ -107,6 +113,7 @@ class Manifest:
     files: tuple[FileEntry, ...]
     vouched_by: Voucher
     scope: Scope = None
+    dated_s: float | None = field(default=None, compare=False)
 
     def tells_of(self, name: str) -> bool:
         """Whether it is known of a path, or of all in a folder with a slash at its end, what is there and what not."""
@@ -162,6 +169,7 @@ class Endpoint:
         named: The user named it.
         repo: The id under which it holds the content, where that differs from the request's.
         revision: The revision it holds it at, where that differs.
+        token_variable: The variable that holds this endpoint's own token: it is sent that one, and none of the others.
     """
 
     url: str
@@ -172,9 +180,13 @@ class Endpoint:
     named: bool = False
     repo: str | None = None
     revision: str | None = None
+    token_variable: str | None = None
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.address!r}, hub={self.hub!r}, can={sorted(self.can)}, auth={self.auth})"
+        # In the wrong place there may be the token itself.
+        name = self.token_variable if str(self.token_variable).isupper() else "***"
+        own = f", token_variable={name!r}" if self.token_variable else ""
+        return f"Endpoint({self.address!r}, hub={self.hub!r}, can={sorted(self.can)}, auth={self.auth}{own})"
 
     def __str__(self) -> str:
         """Return the address as it may be shown: without user and password."""

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from mirrorhub.errors import MissingFileError, StoreError
+from mirrorhub.errors import MissingFileError, PinnedError, StoreError
 from mirrorhub.models import FileEntry, Manifest, SnapshotRequest
 from mirrorhub.partials import PartialPool
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.pinned import is_locked
 from mirrorhub.plan import Plan, make_plan
-from mirrorhub.recall import chosen_files
+from mirrorhub.recall import chosen_files, sure_note
 from mirrorhub.stores.disk import check_writable, disk_errors
 from mirrorhub.stores.healing import set_damaged_aside
 from mirrorhub.stores.leftovers import tidy
@@ -33,7 +34,7 @@ async def complete(request: SnapshotRequest, store: Store, manifest: Manifest) -
     """
     if request.force_download:
         return None
-    note = store.note(manifest)
+    note = sure_note(store, manifest)
     # What was compared in this call is no note yet.
     if note is not None and note.mark and note.manifest.confirms(manifest) and store.names(manifest):
         return await _whole(request, store, manifest, note, store.notes.held)
@@ -69,9 +70,13 @@ async def plan_for(request: SnapshotRequest, store: Store, manifest: Manifest, p
         await asyncio.to_thread(pool.prepare)
     if request.force_download:
         return make_plan(chosen, {})
-    folder, note = store.place(manifest), store.note(manifest)
+    folder, note = store.place(manifest), sure_note(store, manifest)
     with disk_errors(store.home):
-        told = {} if request.verify else await asyncio.to_thread(store.told, manifest, _unknown(chosen, note))
+        told = (
+            {}
+            if request.verify or is_locked(manifest)
+            else await asyncio.to_thread(store.told, manifest, _unknown(chosen, note))
+        )
         rest = [entry for entry in chosen if entry.path not in told]
         held = await asyncio.to_thread(held_files, folder, rest, note, verify=request.verify)
         told = {**told, **{path: held[path] for path in _still_told(request, note, held)}}
@@ -90,7 +95,7 @@ def _chosen(request: SnapshotRequest, store: Store, manifest: Manifest) -> tuple
     """
     try:
         return chosen_files(manifest, request)
-    except MissingFileError:
+    except (MissingFileError, PinnedError):
         for path in set(request.wanted.paths or ()) - {entry.path for entry in manifest.files}:
             store.mark_absent(manifest, path)
         raise

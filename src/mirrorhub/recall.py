@@ -9,12 +9,12 @@ from pathlib import Path
 
 from mirrorhub.config import Settings
 from mirrorhub.errors import MissingFileError, NotCachedError, PinnedError
-from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher, VoucherKind
 from mirrorhub.paths import OWN_FOLDER
+from mirrorhub.pinned import is_locked
 from mirrorhub.plan import scope_of, wanted_files
 from mirrorhub.stores.books import BOOKS, UNFINISHED
-from mirrorhub.stores.notes import Note, held_files
+from mirrorhub.stores.notes import Note, held_files, left_over
 from mirrorhub.stores.registry import Store, store_for, stores_for
 
 _HEX = frozenset("0123456789abcdef")
@@ -26,21 +26,8 @@ _WORTH: dict[Trust, frozenset[VoucherKind]] = {
     "any": frozenset({"lock", "pin", "official", "named", "mirror", "nobody"}),
 }
 """Whose word counts at each level of trust: see `resolver`."""
-
-
-def pinned_for(request: SnapshotRequest, trust: Trust) -> Manifest | None:
-    """Return the built-in manifest where the request means it.
-
-    Raises:
-        PinnedError: It is meant, and there is none.
-    """
-    if request.revision != PINNED and trust != "lock":
-        return None
-    manifest = pinned_manifest(request.repo)
-    if manifest is None or request.revision not in (None, PINNED):
-        wanted = f"{request.repo}@{request.revision}" if request.revision else f"{request.repo}"
-        raise PinnedError(f"Nothing is pinned for {wanted}: trust another level than 'lock', or name a revision.")
-    return manifest
+TAKING_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
+"""Where nobody can be asked, these also take what is on disk and nobody has vouched for; the snapshot says so."""
 
 
 def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot | None:
@@ -49,7 +36,7 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
     Args:
         request: What is asked for.
         settings: Where the caches are.
-        manifest: The built-in manifest where the request means it.
+        manifest: What is pinned, where the request means that.
     """
     if request.force_download:
         return None
@@ -58,24 +45,41 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
     if request.revision is None or not _is_commit(request.revision):
         return None
     tried = (remembered(request, store) for store in stores_for(request, settings))
-    found = next((one for one in tried if one is not None), None)
-    return found if found and is_believed(found.vouched_by, settings.trust) else None
+    return next((one for one in tried if one and is_believed(one.vouched_by, settings.trust)), None)
 
 
 def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot:
     """Return the snapshot as it is on disk.
 
     Raises:
-        NotCachedError: It is not there, or not all of it.
+        NotCachedError: It is not there, or not all of it, or nobody whose word counts has vouched for it.
     """
     if manifest is not None:
         found = _pinned(request, store_for(request.repo, settings, request.local_dir), manifest)
     else:
-        tried = (remembered(request, store) or unnoted(request, store) for store in stores_for(request, settings))
-        found = next((one for one in tried if one is not None), None)
+        found = _on_disk(request, settings)
+    if found is None and manifest is not None and is_locked(manifest):
+        raise _not_as_locked(request, store_for(request.repo, settings, request.local_dir), manifest)
     if found is None:
         raise _not_cached(request, list(stores_for(request, settings)))
     return found
+
+
+def _on_disk(request: SnapshotRequest, settings: Settings) -> Snapshot | None:
+    """Find what there is; whoever trusts the official hub alone is not given what others have vouched for.
+
+    Raises:
+        NotCachedError: That is all there is.
+    """
+    first = None
+    for store in stores_for(request, settings):
+        found = remembered(request, store) or unnoted(request, store)
+        if found is not None and is_believed(found.vouched_by, settings.trust):
+            return found
+        first = first or found
+    if first is not None and settings.trust not in TAKING_AT_ITS_WORD:
+        raise _not_believed(request, first, settings)
+    return first
 
 
 def remembered(request: SnapshotRequest, store: Store) -> Snapshot | None:
@@ -147,9 +151,12 @@ def chosen_files(manifest: Manifest, request: SnapshotRequest) -> tuple[FileEntr
 
     Raises:
         MissingFileError: A file was asked for by name and the repository does not have it.
+        PinnedError: What is locked does not have it.
     """
     chosen = wanted_files(manifest, request.wanted)
     missing = set(request.wanted.paths or ()) - {entry.path for entry in chosen}
+    if missing and is_locked(manifest):
+        raise _not_locked(min(missing), manifest)
     if missing:
         name = min(missing)
         message = f"{manifest.repo}@{manifest.revision} has no file {name!r}{_similar(name, manifest)}."
@@ -161,6 +168,8 @@ def _pinned(request: SnapshotRequest, store: Store, manifest: Manifest) -> Snaps
     """Find pinned content wherever it lies: the digests say whether it is the same."""
     chosen = chosen_files(manifest, request)
     for folder, note in _places(store, manifest):
+        if is_locked(manifest) and request.wanted.paths is None and _holds_more(folder, note, manifest, store):
+            continue
         same = note is not None and note.manifest.confirms(manifest)
         look = store.notes.held if same else held_files
         if len(look(folder, chosen, note, verify=request.verify)) == len(chosen):
@@ -170,10 +179,48 @@ def _pinned(request: SnapshotRequest, store: Store, manifest: Manifest) -> Snaps
 
 def _places(store: Store, manifest: Manifest) -> Iterator[tuple[Path, Note | None]]:
     own = store.place(manifest)
-    yield own, store.note(manifest)
+    yield own, sure_note(store, manifest)
     for folder in store.directories():
         if folder != own:
             yield folder, None
+
+
+def _holds_more(folder: Path, note: Note | None, manifest: Manifest, store: Store) -> bool:
+    """Whether there are files beside the locked ones: ours of another state; in a place of another name, anybody's."""
+    if folder == store.place(manifest):
+        return note is not None and bool(left_over(folder, note, replace(note, manifest=manifest, stamps={})))
+    known = {entry.path for entry in manifest.files}
+    return manifest.scope is None and any(path not in known for path, _ in _files_below(folder))
+
+
+def _not_locked(name: str, manifest: Manifest) -> PinnedError:
+    return PinnedError(
+        f"{manifest.repo}@{manifest.revision} as it is locked in {manifest.vouched_by.name} has no file "
+        f"{name!r}{_similar(name, manifest)}. `mirrorhub lock diff {manifest.repo}` shows what has been added since.",
+        file=name,
+    )
+
+
+def _not_as_locked(request: SnapshotRequest, store: Store, manifest: Manifest) -> NotCachedError:
+    """Say which of the locked files are not there."""
+    folder, chosen = store.place(manifest), chosen_files(manifest, request)
+    held = held_files(folder, chosen, store.note(manifest), verify=request.verify)
+    lacking = [entry.path for entry in chosen if entry.path not in held]
+    what = f"{_named(folder, lacking)} is not" if lacking else f"{folder} holds files of another state, and is not"
+    error = NotCachedError(
+        f"{what} as {manifest.repo}@{manifest.revision} is locked in {manifest.vouched_by.name}, and this call is "
+        "offline. Bring it with `mirrorhub download` where there is a network."
+    )
+    error.locked = True
+    return error
+
+
+def sure_note(store: Store, manifest: Manifest) -> Note | None:
+    """Return what is known of a snapshot; where a lock file says what it is, without what was only told of it."""
+    note = store.note(manifest)
+    if note is None or not note.told or not is_locked(manifest):
+        return note
+    return replace(note, stamps={path: stamp for path, stamp in note.stamps.items() if path not in note.told})
 
 
 def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
@@ -183,6 +230,14 @@ def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
             path = Path(root, name)
             if path.is_file() and not name.endswith(".incomplete") and name not in BOOKS:
                 yield path.relative_to(folder).as_posix(), path.stat().st_size
+
+
+def _not_believed(request: SnapshotRequest, found: Snapshot, settings: Settings) -> NotCachedError:
+    return NotCachedError(
+        f"{request.repo} is in {found.path}, but whose word it is ({found.vouched_by}) does not count: trust is "
+        f"{settings.trust!r} ({settings.sources.get('trust', 'settings')}), and this call is offline. Bring it with "
+        "`mirrorhub download` where the official hub can be asked, lock it, or trust 'auto'."
+    )
 
 
 def _not_cached(request: SnapshotRequest, stores: Sequence[Store]) -> NotCachedError:

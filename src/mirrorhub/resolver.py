@@ -2,7 +2,7 @@
 
 | trust    | whose word counts                                                                             |
 |----------|-----------------------------------------------------------------------------------------------|
-| lock     | digests that are built in (a lock file's, too, once there is one)                             |
+| lock     | a lock file's, and digests that are built in; a lock file's word counts before any other's    |
 | official | also the official hub's                                                                       |
 | auto     | also that of endpoints the user named; when they are all silent, a mirror's, with one WARNING |
 | any      | whoever answers first                                                                         |
@@ -20,14 +20,14 @@ from mirrorhub.chain import Chain
 from mirrorhub.chain.beat import Beat
 from mirrorhub.chain.walk import walk
 from mirrorhub.config import Settings
-from mirrorhub.diagnosis import resolution_error
+from mirrorhub.diagnosis import nobody_counts, resolution_error
 from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.hubs.registry import Hub
 from mirrorhub.lane import Lane
 from mirrorhub.listings import LISTINGS
 from mirrorhub.models import Endpoint, HubName, Manifest, SnapshotRequest, Sought, Trust
+from mirrorhub.pinned import pinned_for
 from mirrorhub.plan import scope_of
-from mirrorhub.recall import pinned_for
 from mirrorhub.transfer.lanes import Lanes
 
 log = logging.getLogger(__name__)
@@ -53,12 +53,14 @@ async def resolve(
 
     Raises:
         ResolutionError: Nobody who is believed could say.
-        PinnedError: `trust` is `lock`, and nothing is pinned.
+        PinnedError: `trust` is `lock`, and nothing is pinned; or what is locked is not what is asked for.
     """
-    if pinned := pinned_for(request, settings.trust):
+    if pinned := pinned_for(request, settings):
         return pinned
     believed, others = believed_endpoints(request.repo.hub, chain.endpoints, settings.trust)
     inquiry = Inquiry(request, settings, chain, lanes, unfit)
+    if not believed and not others:
+        raise nobody_counts(request.repo, chain.endpoints, settings.trust)
     if not believed:
         return await inquiry.ask_mirrors(others)
     if not others:
@@ -137,8 +139,8 @@ class Inquiry:
 
     def error(self, hopeless: Hopeless) -> Exception:
         """Return the error that says most."""
-        request, may_see_token = self._request, self._lanes.contacts.may_see_token
-        return resolution_error(request.repo, request.revision, hopeless, self._chain.attempts, may_see_token)
+        request, standing = self._request, self._lanes.contacts.token_standing
+        return resolution_error(request.repo, request.revision, hopeless, self._chain.attempts, standing)
 
     def _told(self, endpoints: Sequence[Endpoint]) -> int:
         """How much of the listings has come: a long one that breaks off goes on where it was."""

@@ -14,6 +14,7 @@ from functools import partial as bind
 
 from mirrorhub.asking import Asking, Moved, asking
 from mirrorhub.config import Settings
+from mirrorhub.departure import departure
 from mirrorhub.doubt import Doubted, all_told, doubted, told_of
 from mirrorhub.errors import ChainError, ResolutionError, StoreError, TransferError
 from mirrorhub.exclusive import exclusive
@@ -87,13 +88,17 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
                 snapshot = await _bring(call, store, manifest)
         except TransferError as error:
             left = settings.less(time.monotonic() - began)
+            if (unlike := await departure(request, left, client, error)) is not None:
+                raise unlike from None
             if not once_more and await has_moved(request, left, client, manifest, error):
                 raise Moved(error) from None
             if doubt := doubted(call, manifest, error):
                 raise doubt from None
             return await asyncio.to_thread(what_is_there, call, error)
         except StoreError as error:
-            raise doubted(call, manifest, error) or error from None
+            if doubt := doubted(call, manifest, error):
+                raise doubt from None
+            raise
         return replace(snapshot, lanes=call.lanes.reports(), seconds=call.watch.seconds)
 
 

@@ -16,14 +16,13 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
-from mirrorhub.models import HubName, Snapshot, SnapshotRequest, Trust
-from mirrorhub.recall import is_believed, remembered, unnoted
+from mirrorhub.models import Snapshot, SnapshotRequest, Trust
+from mirrorhub.pinned import DEFAULT_BRANCHES, locked_for
+from mirrorhub.recall import TAKING_AT_ITS_WORD, is_believed, remembered, unnoted
 from mirrorhub.stores.registry import Store, stores_for
 
 log = logging.getLogger(__name__)
-DEFAULT_BRANCHES: dict[HubName, tuple[str, ...]] = {"modelscope": ("master", "main"), "huggingface": ("main",)}
 _SAYING_NO = frozenset(fault.name for fault in FINAL_WORDS)
-_TAKEN_AT_ITS_WORD: frozenset[Trust] = frozenset({"auto", "any"})
 
 
 def what_is_there(call: Asking, error: ChainError) -> Snapshot:
@@ -34,6 +33,8 @@ def what_is_there(call: Asking, error: ChainError) -> Snapshot:
     """
     request = call.request
     wanted = request.allow_stale and not request.force_download and not _is_answered(call, error)
+    # What is locked never gets old, and nothing else will do.
+    wanted = wanted and locked_for(request, call.settings) is None
     found = _found(request, call.settings) if wanted else None
     if found is None:
         raise error
@@ -77,7 +78,7 @@ def _as_noted(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot 
         return None  # what is there is of a commit that has no such file
     if found is not None:
         return found if found.files and is_believed(found.vouched_by, trust) else None
-    return unnoted(request, store, closed=True) if trust in _TAKEN_AT_ITS_WORD else None
+    return unnoted(request, store, closed=True) if trust in TAKING_AT_ITS_WORD else None
 
 
 def _lack(error: ChainError) -> str:

@@ -53,6 +53,7 @@ class Proxy(ABC):
         self.login = login
         self.deny = deny
         self._targets: list[str] = []
+        self._heads: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread: LoopThread | None = None
         self._server: asyncio.Server | None = None
@@ -74,6 +75,16 @@ class Proxy(ABC):
     def targets(self) -> tuple[str, ...]:
         """Every "host:port" that was asked for, in order, allowed or not."""
         return tuple(self._targets)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """What each client said to the proxy itself, before anything was passed on."""
+        return tuple(self._heads)
+
+    def clear(self) -> None:
+        """Forget what was asked for."""
+        self._targets.clear()
+        self._heads.clear()
 
     @property
     def url(self) -> str:
@@ -148,6 +159,7 @@ class ConnectProxy(Proxy):
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self._heads.append(head)
         first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
         method, target, _ = first.split(" ")
         self._check(lines)

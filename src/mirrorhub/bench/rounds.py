@@ -23,7 +23,7 @@ from mirrorhub.http.client import Client
 from mirrorhub.http.route import route_for
 from mirrorhub.hubs.aliases import pinned_manifest
 from mirrorhub.models import PINNED, Endpoint, FileEntry, Manifest, SnapshotRequest, total_size
-from mirrorhub.recall import pinned_for
+from mirrorhub.pinned import pinned_for
 from mirrorhub.report.discretion import discretion_for
 from mirrorhub.resolver import believed_endpoints
 
@@ -130,7 +130,7 @@ class Bench:
         self._standing = {one: Standing(Allowance(limit)) for one in self._endpoints if one.hub != "wheel"}
         self._believed, _ = believed_endpoints(request.repo.hub, self._endpoints, settings.trust)
         self._pinned = pinned_manifest(request.repo)
-        self._manifest = pinned_for(request, settings.trust)
+        self._manifest = pinned_for(request, settings)
 
     async def round(self, number: int) -> None:
         """Visit every endpoint once; those first whose word on what the repository holds is believed."""

@@ -14,10 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirrorhub.config import Settings, described, endpoint_from_table, parse_url
+from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
 from mirrorhub.hubs.aliases import content_of
 from mirrorhub.models import Endpoint, Repo
+from mirrorhub.tables import described, endpoint_from_table, parse_url
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -61,20 +62,21 @@ def item_for(endpoint: Endpoint, repo: Repo, settings: Settings) -> Item:
     """Write one endpoint as it stands in the config file, so that it may do what it might before and no more."""
     other_id = None if _is_alias(endpoint, repo) else endpoint.repo
     is_hub = endpoint.official and endpoint.auth
-    is_named = endpoint.named and not endpoint.official and not endpoint.auth
+    is_named = endpoint.named and not endpoint.official and not endpoint.auth and not endpoint.token_variable
     may_list = "resolve" in endpoint.can or _is_alias(endpoint, repo)
     if not other_id and (is_hub or (is_named and may_list)):
         bare = endpoint.hub == repo.hub and endpoint.url in _bare_addresses(settings)
         return endpoint.url if bare else _PREFIXES[endpoint.hub] + endpoint.url
     table: dict[str, object] = {"url": endpoint.url, "hub": endpoint.hub}
-    if endpoint.official:
+    if endpoint.token_variable:
+        table["token_variable"] = endpoint.token_variable
+    elif endpoint.official:
         # An address alone would let the other site's token go there.
         table["auth"] = endpoint.auth
-    else:
-        if endpoint.auth:
-            table["auth"] = True
-        if not endpoint.named or "resolve" not in endpoint.can:
-            table["can"] = ["pull"]
+    elif endpoint.auth:
+        table["auth"] = True
+    if not endpoint.official and (not endpoint.named or "resolve" not in endpoint.can):
+        table["can"] = ["pull"]
     if other_id:
         table["repo"] = other_id
     return table

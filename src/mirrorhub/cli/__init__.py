@@ -27,6 +27,7 @@ from mirrorhub.cli.cache import cache
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
 from mirrorhub.cli.endpoints import endpoints
+from mirrorhub.cli.lock import lock
 from mirrorhub.cli.run import run
 from mirrorhub.cli.vad import vad
 from mirrorhub.cli.warmup import warmup
@@ -38,6 +39,7 @@ from mirrorhub.errors import (
     LockTimeoutError,
     MirrorHubError,
     NotCachedError,
+    PinnedError,
     StoreError,
 )
 
@@ -62,7 +64,7 @@ def cli(context: click.Context, verbose: int, token: str | None, endpoint: str |
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, run, why, vad, warmup, endpoints, bench, cache, config):
+for command in (download, run, why, vad, warmup, endpoints, bench, cache, lock, config):
     cli.add_command(command)
 
 
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _nobody_reads()
     except MirrorHubError as error:
         click.echo(f"mirrorhub: {error}", err=True)
-        if isinstance(error, _TOLD_OF):
+        if isinstance(error, _TOLD_OF) and not (isinstance(error, PinnedError) and not error.attempts):
             click.echo("`mirrorhub why` tells more.", err=True)
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
     except TypeError as error:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 import click
 
+from mirrorhub.cli.table import Column, print_table
 from mirrorhub.http.redact import redact
 
 Row = tuple[str, str, str]
+COLUMNS = tuple(Column(heading, is_text=True) for heading in ("setting", "value", "from"))
 
 
 @click.command()
@@ -27,8 +29,8 @@ def config(as_json: bool) -> None:
         }
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
-    _print("mirrorhub", ours)
-    _print("the SDKs by themselves", theirs)
+    print_table(COLUMNS, ours, title="mirrorhub")
+    print_table(COLUMNS, theirs, title="the SDKs by themselves")
 
 
 def _ours() -> list[Row]:
@@ -89,18 +91,4 @@ def _asked(sdk: str, ask: Callable[[], list[Row]]) -> list[Row]:
     except ImportError as error:
         return [("not installed", str(error), sdk)]
     except Exception as error:
-        return [("cannot be asked", f"{type(error).__name__}: {error}", sdk)]
-
-
-def _print(title: str, rows: list[Row]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    Console().print(table)
+        return [("cannot be asked", f"{type(error).__name__}: {redact(str(error))}", sdk)]

@@ -13,6 +13,7 @@ from mirrorhub.cli.dry_run import print_preview
 from mirrorhub.cli.order import Order, order_for
 from mirrorhub.cli.source import FOLDER, source_options, story
 from mirrorhub.cli.spelling import SpeltCommand
+from mirrorhub.cli.token_option import given_token
 from mirrorhub.models import RepoType, Snapshot
 
 _FORMATS = ("auto", "human", "agent", "json", "quiet")
@@ -26,7 +27,13 @@ _FORMATS = ("auto", "human", "agent", "json", "quiet")
 @click.option("--include", "allow_patterns", multiple=True, help="Only files that match; several, or repeated.")
 @click.option("--exclude", "ignore_patterns", multiple=True, help="No files that match; several, or repeated.")
 @click.option("--local-dir", type=FOLDER, help="Put plain files here instead of into the cache.")
-@click.option("--token", envvar=[], help="For this call; better kept in MODELSCOPE_API_TOKEN or HF_TOKEN.")
+@click.option(
+    "--token",
+    envvar=[],
+    callback=given_token,
+    help="For this call; `-` reads it from standard input. Here every user of the machine can see it: better kept in "
+    "MODELSCOPE_API_TOKEN or HF_TOKEN, or with the SDK's login.",
+)
 @click.option("--max-workers", type=click.IntRange(min=1), help="How many files at once.")
 @click.option(
     "--force", "--force-download/--no-force-download", "force_download", help="Fetch although the files are there."

@@ -112,6 +112,7 @@ def record_of(one: Outlook) -> dict[str, object]:
         "hub": one.endpoint.hub,
         "can": sorted(one.endpoint.can),
         "auth": one.endpoint.auth,
+        "token_variable": one.endpoint.token_variable,
         "official": one.endpoint.official,
         "bytes": one.pulls,
         "listing": one.asks,

@@ -55,7 +55,7 @@ def print_outlook(repo: str, found: Sequence[Outlook], console: Console | None =
 def cells_of(one: Outlook, now: float) -> list[str]:
     """Return what stands in a row."""
     memory = one.place.memory
-    can = [*sorted(one.endpoint.can), *(["token"] if one.endpoint.auth else [])]
+    can = [*sorted(one.endpoint.can), *(["token"] if one.endpoint.auth or one.endpoint.token_variable else [])]
     wrong = memory.faults.get(Fault.WRONG_DIGEST.name, 0.0)
     return [
         _number(one.pulls),

@@ -33,6 +33,7 @@ def source_options(command: F) -> F:
         click.option("--endpoint", "endpoints", multiple=True, help="An endpoint of the chain, in order; repeatable."),
         click.option("--cache-dir", type=FOLDER, help="The cache directory."),
         click.option("--offline", "local_files_only", is_flag=True, default=None, help="Use no network."),
+        click.option("--lockfile", help="What pins the repositories: a path, or `off`; without it the project's own."),
         click.option("--trust", type=click.Choice(["lock", "official", "auto", "any"]), help="Who is believed."),
         click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Total seconds allowed."),
     ]

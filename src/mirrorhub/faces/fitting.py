@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from mirrorhub.config import Settings, parse_url
+from mirrorhub.config import Settings
 from mirrorhub.errors import ChainError, MirrorHubError
 from mirrorhub.models import Attempt, HubName
+from mirrorhub.tables import parse_url
 
 _STATUS = re.compile(r"answered (\d{3})")
 

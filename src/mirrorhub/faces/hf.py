@@ -24,7 +24,7 @@ from mirrorhub.errors import (
 from mirrorhub.faces.fitting import settings_for
 from mirrorhub.faces.hf_arguments import cache_of, is_offline, options_of, path_of, place, revision_of, spelt_below
 from mirrorhub.faces.hf_bars import bars_for
-from mirrorhub.faces.hf_errors import as_theirs
+from mirrorhub.faces.hf_errors import as_theirs, not_found_here
 from mirrorhub.faces.hf_preview import preview_file, preview_snapshot
 from mirrorhub.faces.raised import joined
 from mirrorhub.faces.signatures import Function, Given, Part, spoken_by_us
@@ -68,7 +68,9 @@ def _spelt(given: Given, path: str) -> str:
     """Return a path as the installed version spells it: not every version follows links in `cache_dir`."""
     if given["cache_dir"] is None or given["local_dir"] is not None or str(given["cache_dir"]) == str(cache_of(given)):
         return path
-    return str(_found(given, cache_dir=given["cache_dir"]) or path)
+    found = _found(given, cache_dir=given["cache_dir"])
+    # The SDK follows its own name for the revision, which may lead elsewhere than to what is locked.
+    return str(found) if found and found.resolve() == Path(path).resolve() else path
 
 
 def _leave_ref(given: Given, found: Snapshot) -> None:
@@ -135,6 +137,9 @@ def _found(given: Given, **changed: Any) -> Path | None:
 
 def _on_disk(given: Given, error: MirrorHubError) -> Any:
     """Return what the SDK finds on disk where nobody could be asked, or raise what it would."""
+    if isinstance(error, NotCachedError) and error.locked:
+        # What else is on disk is not what is locked: the SDK would take it.
+        raise not_found_here(error) from error
     offline = isinstance(error, NotCachedError) or (isinstance(error, MissingFileError) and is_offline(given))
     final = isinstance(error, RevisionNotFoundError | MissingFileError | IntegrityError)
     if not offline and (given["dry_run"] or final or not isinstance(error, ResolutionError)):

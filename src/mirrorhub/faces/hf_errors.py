@@ -10,6 +10,7 @@ from mirrorhub.errors import (
     AccessDeniedError,
     MirrorHubError,
     MissingFileError,
+    PinnedError,
     RepoNotFoundError,
     ResolutionError,
     RevisionNotFoundError,
@@ -33,7 +34,9 @@ def as_theirs(error: MirrorHubError, given: Given) -> BaseException:
             theirs = _answered(404, "RepoNotFound", given)
         case RevisionNotFoundError():
             theirs = _answered(404, "RevisionNotFound", given)
-        case MissingFileError():
+        case PinnedError() if not error.file:
+            theirs = _answered(_NO_ANSWER, "", given)
+        case MissingFileError() | PinnedError():
             theirs = _answered(404, "EntryNotFound", given)
         case AccessDeniedError():
             return _denied(error, given)

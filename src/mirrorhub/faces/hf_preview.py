@@ -67,5 +67,5 @@ def _place(given: Given, manifest: Manifest, entry: FileEntry) -> tuple[Path, bo
     repo = manifest.repo
     home = cache_of(given) / f"{repo.type}s--{repo.id.replace('/', '--')}"
     path = home / "snapshots" / str(manifest.commit) / entry.path
-    blob = home / "blobs" / entry.digest.value if entry.digest else path
+    blob = home / "blobs" / entry.etag if entry.etag else path
     return path, os.path.exists(path) or os.path.exists(blob)  # noqa: PTH110 - Path.exists may raise

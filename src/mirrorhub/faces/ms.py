@@ -16,7 +16,7 @@ from mirrorhub.api import fetch, fetch_files, newest_tag
 from mirrorhub.errors import ConfigError, MirrorHubError, MissingFileError, NotCachedError
 from mirrorhub.faces.ms_arguments import Call, is_offline, options_of, repo_id_of
 from mirrorhub.faces.ms_disk import found_by_them, older_place, released_before, spelt
-from mirrorhub.faces.ms_errors import as_theirs, no_such_id
+from mirrorhub.faces.ms_errors import as_theirs, no_such_id, not_found_here
 from mirrorhub.faces.raised import joined
 from mirrorhub.faces.signatures import Function, Given, Part, spoken_by_us
 from mirrorhub.models import RepoType
@@ -98,6 +98,9 @@ def _released(call: Call) -> str | None:
 
 def _on_disk(call: Call, error: MirrorHubError) -> Path:
     """Return what the SDK finds on disk where nobody may be asked, or raise what it would."""
+    if isinstance(error, NotCachedError) and error.locked:
+        # What else is on disk is not what is locked: the SDK would take it.
+        raise not_found_here(error) from error
     if isinstance(error, ConfigError) and "no repository id" in str(error):
         raise no_such_id(error) from error
     if not isinstance(error, NotCachedError) and not (isinstance(error, MissingFileError) and is_offline(call.given)):

@@ -10,6 +10,7 @@ from mirrorhub.errors import (
     IntegrityError,
     MirrorHubError,
     MissingFileError,
+    PinnedError,
     RepoNotFoundError,
     ResolutionError,
     RevisionNotFoundError,
@@ -30,7 +31,11 @@ def as_theirs(error: MirrorHubError, *, whole: bool) -> BaseException:
         whole: A snapshot was asked for, not one file: there the SDK tells of all files that failed.
     """
     match error:
-        case RepoNotFoundError() | RevisionNotFoundError() | MissingFileError():
+        case PinnedError() if not error.file:
+            return joined(
+                error, _of_files(error, None) if whole else _class("FileIntegrityError", "HubError")(str(error))
+            )
+        case RepoNotFoundError() | RevisionNotFoundError() | MissingFileError() | PinnedError():
             return joined(error, _answered(404, str(error)))
         case AccessDeniedError() if whole and (file := _denied_file(error)):
             return joined(error, _of_files(error, file))
@@ -42,6 +47,11 @@ def as_theirs(error: MirrorHubError, *, whole: bool) -> BaseException:
             return joined(error, _of_attempts(error))
         case _:
             return error
+
+
+def not_found_here(error: MirrorHubError) -> BaseException:
+    """Return what is raised where nobody may be asked and what is on disk will not do."""
+    return joined(error, _class("CacheNotFound", "HubError")(str(error)))
 
 
 def no_such_id(error: ConfigError) -> BaseException:

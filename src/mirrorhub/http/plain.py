@@ -20,6 +20,7 @@ import h2.exceptions
 import httpx
 
 from mirrorhub.http.causes import CLOSED, CarrierError, Cause, cause_of, certificate_words, transport_error, unseen
+from mirrorhub.http.hushed import hush
 from mirrorhub.http.origin import Origin, Route, origin_of
 from mirrorhub.http.request import check_headers, lane_of, timeouts_of
 from mirrorhub.http.timing import Timing
@@ -40,6 +41,7 @@ class PlainTransport(httpx.AsyncBaseTransport):
     """Carry requests over httpx's own transports, one for each origin's lane."""
 
     def __init__(self, route: Route) -> None:
+        hush()
         self._route = route
         self._context = _tls_context(route)
         self._lines: dict[tuple[Origin, int], _Line] = {}

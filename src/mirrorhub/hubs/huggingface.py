@@ -16,13 +16,14 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial as bind
 from urllib.parse import quote
 
 from mirrorhub.chain.beat import Beat
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
-from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
+from mirrorhub.hubs.listing import check_count, checked_files, epoch_of, rows_of, sha1_of, sha256_of, size_of, text_of
 from mirrorhub.hubs.looks import Looks, is_named, size_told
 from mirrorhub.hubs.pages import Page, Pages, Row, next_page
 from mirrorhub.lane import Lane, Slice, common_failure, read_json
@@ -86,19 +87,20 @@ class HuggingFace:
         Raises:
             Failure: The endpoint did not say.
         """
-        revision, is_large = sought.revision, sought.is_large
+        revision, is_large, dated_s = sought.revision, sought.is_large, None
         if not is_commit(revision):
             info = await self._info(lane, sought.repo, revision, beat)
+            dated_s = epoch_of(info.get("lastModified"))
             if (files := _siblings(info)) is not None:
                 checked = checked_files(files, sought.max_files)
-                return Manifest(sought.repo, revision, _commit(info), checked, lane.endpoint.voucher)
+                return Manifest(sought.repo, revision, _commit(info), checked, lane.endpoint.voucher, dated_s=dated_s)
             commit, is_large = _commit(info), _count(info) >= MAX_SIBLINGS
         else:
             commit = revision
         if is_named(sought.scope) and (is_large or await self._is_long(lane, sought.repo, commit, beat)):
             with suppress(_UntoldError):
                 return await self._named(lane, sought, commit, beat)
-        return await self._tree(lane, sought, commit, beat)
+        return replace(await self._tree(lane, sought, commit, beat), dated_s=dated_s)
 
     async def commit(self, lane: Lane, repo: Repo, revision: str, beat: Beat) -> str | None:
         """Ask which commit a revision names, and no more.

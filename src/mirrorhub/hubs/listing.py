@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
 
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.models import FileEntry
@@ -13,6 +15,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 MAX_SIZE = 1 << 50
 _DIGITS = 20
+MILLISECONDS = 9_999_999_999
+"""A time after this one is in milliseconds."""
 
 
 def checked_files(files: Iterable[FileEntry], max_files: int) -> tuple[FileEntry, ...]:
@@ -75,6 +79,16 @@ def size_of(row: Mapping[str, object], *names: str) -> int | None:
                 raise Failure(Fault.BAD_LISTING, f"lists a size of {value} bytes")
             return value
     return None
+
+
+def epoch_of(value: object) -> float | None:
+    """Return a moment in epoch seconds, told in seconds, milliseconds or as a date; anything else counts as none."""
+    if isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            return datetime.fromisoformat(value).timestamp()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MILLISECONDS * 1000:
+        return None
+    return value / 1000 if value > MILLISECONDS else float(value)
 
 
 def sha256_of(value: str | None) -> str | None:

@@ -19,7 +19,17 @@ from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.client import Answer
 from mirrorhub.hubs.envelope import file_failure, rows_in
 from mirrorhub.hubs.folders import CUT_OFF, kind_of, path_of, walk_folders
-from mirrorhub.hubs.listing import check_count, checked_files, rows_of, sha1_of, sha256_of, size_of, text_of
+from mirrorhub.hubs.listing import (
+    MILLISECONDS,
+    check_count,
+    checked_files,
+    epoch_of,
+    rows_of,
+    sha1_of,
+    sha256_of,
+    size_of,
+    text_of,
+)
 from mirrorhub.hubs.looks import Looks, size_told
 from mirrorhub.hubs.narrow import Ways, narrowed
 from mirrorhub.hubs.pages import Page, Pages, Row
@@ -33,8 +43,6 @@ FEW_PAGES = 5
 _ETAG = "x-linked-etag"
 _NO_FILES = ("tree", "commit")
 """Folders, and git's submodules, of which there are no bytes here."""
-MILLISECONDS = 9_999_999_999
-"""A time after this one is in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +79,14 @@ class ModelScope:
         """
         ways, scope = self._ways(lane, sought, beat), sought.scope
         if scope is None or not await self._is_cut_off(lane, sought, beat):
-            files, scope = _files(await ways.below([""])), None
+            rows, scope = await ways.below([""]), None
+            files, dated_s = _files(rows), max((epoch_of(row.get("CommittedDate")) or 0.0 for row in rows), default=0.0)
         else:
-            part = await narrowed(scope, ways)
+            part, dated_s = await narrowed(scope, ways), 0.0
             looked = await self._looks.at(sought.revision, part.unknown, bind(self._look, lane, sought, beat))
             files = [*_files(part.rows), *looked]
         checked = checked_files(files, sought.max_files)
-        return Manifest(sought.repo, sought.revision, None, checked, lane.endpoint.voucher, scope)
+        return Manifest(sought.repo, sought.revision, None, checked, lane.endpoint.voucher, scope, dated_s or None)
 
     def _ways(self, lane: Lane, sought: Sought, beat: Beat) -> Ways:
         ask = bind(self._list, lane, sought.repo, sought.revision, beat)

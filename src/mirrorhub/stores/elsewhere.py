@@ -68,10 +68,10 @@ class Elsewhere:
             yield from self._noted(entry, near=False)
 
     def _other_blobs(self, entry: FileEntry) -> Iterator[Path]:
-        assert entry.digest is not None
+        assert entry.etag is not None
         for home in own_homes(self._settings):
             if home.parent == self._settings.huggingface_cache:
-                yield home / "blobs" / entry.digest.value
+                yield home / "blobs" / entry.etag
 
     def _noted(self, entry: FileEntry, *, near: bool) -> Iterator[Path]:
         if near not in self._read:

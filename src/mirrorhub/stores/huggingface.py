@@ -15,6 +15,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from mirrorhub.config import Settings
@@ -102,8 +103,8 @@ class HuggingFaceStore:
         """Yield blobs that bear the content's name, which all snapshots share, and files that stand in for links."""
         note, folder = self.note(manifest), self.place(manifest)
         for entry in missing:
-            if entry.digest is not None:
-                yield entry, self.home / "blobs" / entry.digest.value
+            if entry.etag is not None:
+                yield entry, self.home / "blobs" / entry.etag
             if note is not None and entry.path in note.stamps:
                 yield entry, folder / entry.path
 
@@ -139,8 +140,8 @@ class HuggingFaceStore:
         return self._blob(entry) or self._others.bring(entry, ready)
 
     def _blob(self, entry: FileEntry) -> Path | None:
-        blob = self.home / "blobs" / entry.digest.value if entry.digest else None
-        return blob if blob and file_matches(blob, entry) else None
+        blobs = (self.home / "blobs" / name for name in dict.fromkeys((entry.etag, entry.sha256)) if name)
+        return next((blob for blob in blobs if file_matches(blob, entry)), None)
 
     def found(self, revision: str | None) -> tuple[Path, Note | None] | None:
         """Find a revision: a commit by its directory, a name by `refs`."""
@@ -172,10 +173,9 @@ class HuggingFaceStore:
         refuse_link(folder)
         folder.mkdir(parents=True, exist_ok=True)
         blobs: dict[str, Path] = {}
-        digests = {entry.path: entry.digest for entry in manifest.files}
+        entries = {entry.path: entry for entry in manifest.files}
         for path, place in places.items():
-            digest = digests.get(path)
-            blobs[path] = folder / (digest.value if digest else f"unknown-{secrets.token_hex(16)}")
+            blobs[path] = place if place.parent == folder else folder / _blob_name(entries.get(path), place)
             try:
                 place.replace(blobs[path])
             except FileNotFoundError:
@@ -245,6 +245,15 @@ def _linked(folder: Path) -> Iterator[FileEntry]:
                 known = hex_digits(blob, 64 if len(blob) == 64 else 40)
                 sha256, git_sha1 = (known, None) if len(known) == 64 else (None, known)
                 yield FileEntry(path, None, sha256, git_sha1)
+
+
+def _blob_name(entry: FileEntry | None, place: Path) -> str:
+    """Return what huggingface_hub calls the content; where two digests are known, only one of them was compared yet."""
+    if entry is None or entry.etag is None:
+        return f"unknown-{secrets.token_hex(16)}"
+    if entry.sha256 and entry.git_sha1 and not file_matches(place, replace(entry, sha256=None)):
+        return entry.sha256
+    return entry.etag
 
 
 def _is_commit(name: str) -> bool:

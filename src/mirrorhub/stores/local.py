@@ -53,7 +53,7 @@ class HuggingFaceFolder(FolderStore):
         told: dict[str, Stamp] = {}
         for entry in entries:
             written = marks.metadata_of(self.home, entry.path)
-            if written is None or entry.digest is None or written.etag != entry.digest.value:
+            if written is None or entry.digest is None or written.etag != entry.etag:
                 continue
             with suppress(OSError):
                 stamp = stamp_of(self.home / entry.path)
@@ -72,10 +72,10 @@ class HuggingFaceFolder(FolderStore):
             marks.write_tree(self.home, manifest, marks.BOOKS)
 
     def _mark(self, entry: FileEntry, commit: str, stamp: Stamp) -> None:
-        assert entry.digest is not None
+        assert entry.etag is not None
         with suppress(OSError):
             if stamp_of(self.home / entry.path) == stamp:
-                marks.write_metadata(self.home, entry.path, commit, entry.digest.value)
+                marks.write_metadata(self.home, entry.path, commit, entry.etag)
 
     def listed(self, folder: Path) -> Sequence[FileEntry]:
         """Return what the SDK has written down of the commit that the files came with."""

@@ -166,10 +166,10 @@ def _books(folder: Path) -> Path:
 
 
 def _row(entry: FileEntry) -> dict[str, object] | None:
-    name = entry.pointer if entry.sha256 else entry.git_sha1
+    name = entry.git_sha1 or entry.pointer
     if name is None or entry.size is None:
         return None
-    lfs = {"lfs_sha256": entry.sha256, "lfs_size": entry.size} if entry.sha256 else {}
+    lfs = {} if entry.git_sha1 else {"lfs_sha256": entry.sha256, "lfs_size": entry.size}
     return {"size": entry.size, "blob_id": name, **lfs}
 
 

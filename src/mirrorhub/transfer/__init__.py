@@ -15,7 +15,7 @@ from mirrorhub.chain import Chain
 from mirrorhub.chain.beat import Beat
 from mirrorhub.chain.walk import walk
 from mirrorhub.diagnosis import transfer_error
-from mirrorhub.faults import Failure, Hopeless, WrongDigest
+from mirrorhub.faults import Failure, Fault, Hopeless, WrongDigest
 from mirrorhub.lane import Body
 from mirrorhub.models import Endpoint, FileEntry, Manifest, TransferReport
 from mirrorhub.partials import PartialPool
@@ -36,6 +36,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 MIN_WEIGHT = 64 << 10
 """What a small body counts for at least, in bytes: its request costs memory, too."""
+_NOT_THERE = frozenset({Fault.NO_REPO, Fault.NO_REVISION, Fault.NO_FILE, Fault.NOT_A_HUB})
+"""What is answered where a file is asked for at a commit that is not known there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +196,24 @@ class Transfer:
             )
         except Hopeless as hopeless:
             failures = Hopeless([*wrong, *hopeless.failures])
-            raise transfer_error(self._manifest, entry, failures, self._chain.attempts) from None
+            standing = self._lanes.contacts.token_standing
+            raise transfer_error(self._manifest, entry, failures, self._chain.attempts, standing) from None
 
     async def _ask(self, entry: FileEntry, intake: Intake, piece: Piece, endpoint: Endpoint, beat: Beat) -> Body:
         span = intake.pieces.wanted(piece, endpoint)
         if piece.is_there:
             beat.answer()
             return Nothing(Span(piece.at, piece.at))
-        lane = self._lanes.lightest(endpoint)
-        revision = self._lanes.contacts.revision(endpoint, self._manifest)
-        return await self._lanes.hub(endpoint).open(lane, self._manifest.repo, revision, entry, span, beat)
+        lane, contacts = self._lanes.lightest(endpoint), self._lanes.contacts
+        open_at = bind(self._lanes.hub(endpoint).open, lane, self._manifest.repo)
+        commit, *name = contacts.revisions(endpoint, self._manifest, entry)
+        try:
+            return await open_at(commit, entry, span, beat)
+        except Failure as failure:
+            if not name or failure.fault not in _NOT_THERE:
+                raise
+            contacts.does_not_know(endpoint, commit)
+        return await open_at(name[0], entry, span, beat)
 
     def _pullers(self, entry: FileEntry) -> Sequence[Endpoint]:
         """Whoever may give the bytes: anybody where the digest is known, else only who vouched for the listing."""

@@ -1,0 +1,520 @@
+"""Calls under a lock file: what arrives is what was locked, whoever carries it, or nothing does."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mirrorhub import afetch, aresolve, errors, fetch, file_download, resolve
+from mirrorhub.api import fetch_files, preview
+from mirrorhub.config import Settings
+from mirrorhub.lockfile.finding import Standing, distrust, new_lock, project_folders
+from mirrorhub.lockfile.reading import load_lock
+from mirrorhub.models import Snapshot
+from tests.fakehub import FakeHub, Repo
+from tests.fakehub.faults import Alter, Rule, Status
+from tests.fakehub.repo import HubName
+from tests.locks import lock_now, under
+from tests.quick import quick
+
+FILES = {"a.txt": b"first", "sub/m.bin": b"m" * 5000}
+NAMES: dict[HubName, str] = {"modelscope": "org/name", "huggingface": "hf://org/name"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the lock file lies."""
+    return tmp_path / "mirrorhub.lock"
+
+
+@pytest.fixture
+def forget(tmp_path: Path) -> Callable[[], None]:
+    """Empties both caches: what a fresh clone on another machine has."""
+
+    def work() -> None:
+        shutil.rmtree(tmp_path / "ms", ignore_errors=True)
+        shutil.rmtree(tmp_path / "hf", ignore_errors=True)
+
+    return work
+
+
+@pytest.fixture(params=NAMES)
+def repo(request: pytest.FixtureRequest) -> Repo:
+    """A repository of each hub."""
+    return Repo(request.param, "org/name", FILES)
+
+
+def name_of(repo: Repo) -> str:
+    return NAMES[repo.hub]
+
+
+def contents(snapshot: Snapshot) -> dict[str, bytes]:
+    files = (path for path in snapshot.path.rglob("*") if path.is_file())
+    return {path.relative_to(snapshot.path).as_posix(): path.read_bytes() for path in files}
+
+
+def test_what_is_locked(repo: Repo, place: Path) -> None:
+    """Of every file size and sha256 are locked, also of those of which a hub lists git's sha1 only."""
+    with FakeHub([repo]) as hub:
+        (entry,) = lock_now(place, hub, name_of(repo))
+    assert load_lock(place).repositories == (entry,)
+    assert [(one.path, one.size, one.sha256) for one in entry.files] == [
+        (path, len(data), hashlib.sha256(data).hexdigest()) for path, data in FILES.items()
+    ]
+    assert entry.vouched_by == f"named {hub.url}"
+    assert (entry.date is not None) and entry.commit == (repo.head.id if repo.hub == "huggingface" else None)
+
+
+def test_nobody_is_asked(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """No listing is asked for, and a call whose files are there asks for nothing."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        forget()
+        hub.log.clear()
+        first = fetch(name_of(repo), settings=under(place, hub))
+        assert {one.kind for one in hub.log.requests()} == {"body"}
+        hub.log.clear()
+        second = fetch(name_of(repo), settings=under(place, hub))
+        assert not hub.log.requests()
+    assert contents(first) == contents(second) == FILES
+    assert str(second.vouched_by) == f"lock {place}"
+    assert second.verified
+    assert first.path == second.path
+
+
+def test_a_moved_branch(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """A branch that has moved makes no difference as long as somebody has what was locked."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        repo.commit({"a.txt": b"other", "new.py": b"import os"}, delete=["sub/m.bin"])
+        forget()
+        snapshot = fetch(name_of(repo), settings=under(place, hub))
+        assert {path: contents(snapshot)[path] for path in FILES} == FILES
+        assert snapshot.files == tuple(FILES)
+        assert "new.py" not in contents(snapshot)
+        assert resolve(name_of(repo), settings=under(place, hub)).files == load_lock(place).repositories[0].files
+
+
+def test_by_name_where_the_commit_is_unknown(place: Path, forget: Callable[[], None]) -> None:
+    """An endpoint that does not know a file's commit is asked by the revision's name, once for each commit."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+    mirror = Repo("modelscope", "org/name", {"old": b""})
+    mirror.commit(FILES, delete=["old"])
+    forget()
+    with FakeHub([mirror]) as hub:
+        assert contents(fetch("org/name", settings=under(place, hub))) == FILES
+        asked = [one.query["Revision"] for one in hub.log.requests(kind="body")]
+    assert asked.count("master") == len(FILES)
+
+
+def test_altered_bytes_and_a_good_mirror(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """A mirror that gives other bytes of the same size is left, and the good one gives them."""
+    with FakeHub([repo], [Alter()]) as bad, FakeHub([repo]) as good:
+        lock_now(place, good, name_of(repo))
+        forget()
+        snapshot = fetch(name_of(repo), settings=under(place, bad, good))
+    assert contents(snapshot) == FILES
+    assert {one.endpoint for one in snapshot.attempts if one.fault == "WRONG_DIGEST"} == {bad.url}
+
+
+def test_altered_bytes_alone(repo: Repo, place: Path, forget: Callable[[], None], tmp_path: Path) -> None:
+    """Where nobody gives the locked bytes, nothing is published; the error says that the listing is the locked one."""
+    with FakeHub([repo], [Alter()]) as bad, FakeHub([repo]) as good:
+        lock_now(place, good, name_of(repo))
+        forget()
+        with pytest.raises(errors.PinnedError, match="bytes are others: they were changed on the way") as raised:
+            fetch(name_of(repo), settings=under(place, bad))
+    assert raised.value.difference == ()
+    assert bad.url in str(raised.value)
+    assert not [path for path in tmp_path.rglob("snapshots/*/*") if path.is_file()]
+
+
+def test_what_is_gone(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """A repository that was made anew: what changed, what is gone and what is new is told, and who was asked."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+    other = Repo(repo.hub, "org/name", {"start": b""})
+    other.commit({"a.txt": b"other", "new.py": b"x"}, delete=["start"])
+    forget()
+    with FakeHub([other]) as hub, pytest.raises(errors.PinnedError, match="it has changed since") as raised:
+        fetch(name_of(repo), settings=under(place, hub))
+    kinds = [line.partition(":")[0] for line in raised.value.difference]
+    assert kinds == (["main"] if repo.hub == "huggingface" else []) + ["changed", "removed", "extra"]
+    assert {one.endpoint for one in raised.value.attempts} == {hub.url}
+    assert f"  {hub.url}: " in str(raised.value)
+
+
+def test_a_rollback(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """An older state under the locked name is called older."""
+    old = Repo(repo.hub, "org/name", FILES)
+    repo.commit({"a.txt": b"fixed"})
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+    forget()
+    with FakeHub([old]) as hub, pytest.raises(errors.PinnedError, match="older than what is locked") as raised:
+        fetch(name_of(repo), settings=under(place, hub))
+    assert any(line.startswith("older than what is locked: of 2023-11-14 22:13") for line in raised.value.difference)
+
+
+def test_nobody_can_be_asked(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """Silence is no difference: that the network is at fault is said as it is without a lock file."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+    forget()
+    with FakeHub([repo], [Status(503)]) as hub, pytest.raises(errors.TransferError, match="answered 503"):
+        fetch(name_of(repo), settings=under(place, hub))
+
+
+def test_nothing_older_will_do(place: Path) -> None:
+    """What an earlier call has brought is not taken in the place of what is locked, although nobody can be asked."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        fetch("org/name", settings=quick(hub.url, lockfile=False))
+        repo.commit({"a.txt": b"newer"})
+        lock_now(place, hub, "org/name")
+    with FakeHub([repo], [Status(503)]) as hub:
+        assert fetch("org/name", settings=quick(hub.url, lockfile=False)).stale
+        with pytest.raises(errors.TransferError):
+            fetch("org/name", settings=under(place, hub))
+
+
+def test_a_newer_snapshot_is_brought_back(repo: Repo, place: Path) -> None:
+    """A directory that holds a newer state becomes the locked one again; what that state has added goes."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        repo.commit({"a.txt": b"newer", "new.py": b"x"})
+        assert "new.py" in contents(fetch(name_of(repo), settings=quick(hub.url, lockfile=False)))
+        with pytest.raises(errors.NotCachedError, match="this call is offline") as raised:
+            fetch(name_of(repo), settings=under(place, hub, offline=True))
+        assert raised.value.locked
+        assert contents(fetch(name_of(repo), settings=under(place, hub))) == FILES
+
+
+def test_only_an_added_file(place: Path) -> None:
+    """Where a newer state has only added a file, it goes too, and nobody is asked for that."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+        repo.commit({"new.py": b"x"})
+        fetch("org/name", settings=quick(hub.url, lockfile=False))
+        hub.log.clear()
+        assert contents(fetch("org/name", settings=under(place, hub))) == FILES
+        assert not hub.log.requests()
+
+
+def test_offline(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """Offline, what is on disk must be what is locked; else the error names the file and the lock file."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        path = fetch(name_of(repo), settings=under(place, hub)).path
+    settings = under(place, hub, offline=True)
+    assert contents(fetch(name_of(repo), settings=settings)) == FILES
+    file = (path / "a.txt").resolve()
+    file.write_bytes(b"firsT")
+    with pytest.raises(errors.NotCachedError, match=r"a\.txt is not as .*mirrorhub\.lock, and this call is offline"):
+        fetch(name_of(repo), settings=settings)
+    forget()
+    with pytest.raises(errors.NotCachedError, match="is locked in"):
+        resolve_and_fetch(name_of(repo), settings)
+
+
+def resolve_and_fetch(name: str, settings: Settings) -> None:
+    resolve(name, settings=settings)
+    fetch(name, settings=settings)
+
+
+def test_another_revision(repo: Repo, place: Path) -> None:
+    """Another revision than the locked one is refused with the command that locks it; the locked commit is not."""
+    with FakeHub([repo]) as hub:
+        repo.tag("v1")
+        lock_now(place, hub, name_of(repo))
+        with pytest.raises(errors.PinnedError, match=r"lock add \w+:org/name --revision v1"):
+            fetch(name_of(repo), "v1", settings=under(place, hub))
+        lock_now(place, hub, name_of(repo), revision="v1")
+        assert contents(fetch(name_of(repo), "v1", settings=under(place, hub))) == FILES
+        assert resolve(name_of(repo), settings=under(place, hub)).revision == repo.default_branch
+        if repo.hub == "huggingface":
+            assert contents(fetch(name_of(repo), repo.head.id, settings=under(place, hub))) == FILES
+
+
+def test_the_only_revision(place: Path) -> None:
+    """Where no revision is named, the only one that is locked is meant; of several tags none is."""
+    repo = Repo("modelscope", "org/name", FILES)
+    repo.tag("v1")
+    repo.commit({"a.txt": b"second"})
+    repo.tag("v2")
+    repo.commit({"a.txt": b"third"})
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name", revision="v1")
+        assert contents(fetch("org/name", settings=under(place, hub))) == FILES
+        lock_now(place, hub, "org/name", revision="v2")
+        with pytest.raises(errors.PinnedError, match="which of them is meant"):
+            fetch("org/name", settings=under(place, hub))
+
+
+def test_a_file_that_is_not_locked(repo: Repo, place: Path) -> None:
+    """A file that the lock does not have is refused, although it is there by now; one that it has comes alone."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        repo.commit({"new.py": b"x"})
+        with pytest.raises(errors.PinnedError, match=r"has no file 'new\.py'") as raised:
+            file_download(name_of(repo), "new.py", settings=under(place, hub))
+        assert raised.value.file == "new.py"
+        assert Path(file_download(name_of(repo), "a.txt", settings=under(place, hub))).read_bytes() == b"first"
+
+
+def test_a_part(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """Of a part that is locked the same part, less of it, and its files can be had; more is refused."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo), include=("*.bin", "*.txt"), exclude=("b*",))
+        repo.commit({"late.txt": b""})
+        forget()
+        settings = under(place, hub)
+        for patterns in (["*.bin", "*.txt"], ["*.txt"]):
+            found = fetch(name_of(repo), allow_patterns=patterns, ignore_patterns="b*", settings=settings)
+            assert set(found.files) == {path for path in FILES if f"*{path[-4:]}" in patterns}
+        assert fetch_files(name_of(repo), ["sub/m.bin"], settings=settings).files == ("sub/m.bin",)
+        with pytest.raises(errors.PinnedError, match="only a part is locked"):
+            fetch(name_of(repo), settings=settings)
+        with pytest.raises(errors.PinnedError, match="only a part is locked"):
+            fetch(name_of(repo), allow_patterns="*.txt", settings=settings)
+        with pytest.raises(errors.PinnedError, match="late"):
+            fetch_files(name_of(repo), ["late.txt"], settings=settings)
+
+
+def test_what_is_not_in_it(place: Path) -> None:
+    """A repository that is not in the lock file comes as without one, unless only what is locked is trusted."""
+    with FakeHub([Repo("modelscope", "org/name", FILES), Repo("modelscope", "org/other", FILES)]) as hub:
+        lock_now(place, hub, "org/name")
+        assert fetch("org/other", settings=under(place, hub)).vouched_by.kind == "named"
+        with pytest.raises(errors.PinnedError, match="mirrorhub lock add modelscope:org/other"):
+            fetch("org/other", settings=under(place, hub, trust="lock"))
+        for trust in ("lock", "official", "auto", "any"):
+            assert fetch("org/name", settings=under(place, hub, trust=trust)).vouched_by.kind == "lock"
+
+
+@pytest.mark.parametrize("options", [{"force_download": True}, {"verify": True}], ids=str)
+def test_other_ways_to_ask(repo: Repo, place: Path, options: dict[str, bool]) -> None:
+    """Whatever else is asked of a call, it holds to the lock file."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        repo.commit({"a.txt": b"other", "new.py": b"x"})
+        snapshot = fetch(name_of(repo), settings=under(place, hub), **options)
+        assert contents(snapshot) == FILES
+
+
+def test_a_folder_of_the_callers(repo: Repo, place: Path, tmp_path: Path) -> None:
+    """A folder that holds a newer state is brought to the locked one; a user's own file in it stays."""
+    folder = tmp_path / "plain"
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        repo.commit({"a.txt": b"other", "new.py": b"x"})
+        fetch(name_of(repo), local_dir=folder, settings=quick(hub.url, lockfile=False))
+        (folder / "mine.txt").write_text("mine")
+        fetch(name_of(repo), local_dir=folder, settings=under(place, hub))
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert files == {"a.txt": b"first", "mine.txt": b"mine"} | {k: files[k] for k in files if k.startswith(".")}
+
+
+def test_the_async_twins(place: Path) -> None:
+    """The async twins hold to the lock file, too."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+        repo.commit({"a.txt": b"other"})
+        settings = under(place, hub)
+
+        async def both() -> tuple[Snapshot, str]:
+            return await afetch("org/name", settings=settings), (await aresolve("org/name", settings=settings)).repo.id
+
+        snapshot, _ = asyncio.run(both())
+    assert contents(snapshot) == FILES
+
+
+def test_a_dry_run(place: Path, forget: Callable[[], None]) -> None:
+    """A preview shows what is locked, and asks nobody."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+        repo.commit({"new.py": b"x"})
+        forget()
+        hub.log.clear()
+        found = preview("org/name", settings=under(place, hub))
+        assert [one.entry.path for one in found.files if one.comes] == list(FILES)
+        assert not hub.log.requests()
+
+
+def test_the_other_hub(place: Path, forget: Callable[[], None]) -> None:
+    """A repository of another hub that was found equal gives the bytes where the locked one is dead."""
+    files = {**FILES, "b.txt": b"b"}
+    repo, twin = Repo("modelscope", "org/name", files), Repo("huggingface", "twin/h", files)
+    with FakeHub([repo, twin]) as hub:
+        lock_now(place, hub, "org/name", also=("hf://twin/h",))
+    forget()
+    with FakeHub([Repo("huggingface", "twin/h", files)], name="b") as other:
+        settings = quick(f"hf+{other.url}", lockfile=place)
+        assert contents(fetch("org/name", settings=settings)) == files
+        assert {one.kind for one in other.log.requests()} == {"body"}
+
+
+def test_another_hubs_files_that_differ(place: Path) -> None:
+    """Nothing is locked under a second name whose files are not equal."""
+    repo, twin = Repo("modelscope", "org/name", FILES), Repo("huggingface", "twin/h", {**FILES, "a.txt": b"other"})
+    with FakeHub([repo, twin]) as hub, pytest.raises(errors.PinnedError, match="does not hold the same") as raised:
+        lock_now(place, hub, "org/name", also=("hf://twin/h",))
+    assert raised.value.difference == ("differs: a.txt",)
+    assert not place.exists()
+
+
+def test_what_an_sdk_has_noted_is_hashed(place: Path, tmp_path: Path) -> None:
+    """An SDK's word that a file is what was listed does not count under a lock file: the file is hashed."""
+    repo, folder = Repo("huggingface", "org/name", FILES), tmp_path / "plain"
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        fetch("hf://org/name", local_dir=folder, settings=quick(hub.url, lockfile=False))
+        stamp = (folder / "a.txt").stat()
+        (folder / "a.txt").write_bytes(b"firsT")
+        os.utime(folder / "a.txt", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        shutil.rmtree(folder / ".mirrorhub")
+        fetch("hf://org/name", local_dir=folder, settings=under(place, hub))
+    assert (folder / "a.txt").read_bytes() == b"first"
+
+
+def test_the_blobs_names(place: Path, forget: Callable[[], None]) -> None:
+    """In huggingface_hub's cache a locked file has the name that it has there without a lock file."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        forget()
+        path = fetch("hf://org/name", settings=under(place, hub)).path
+    assert {name: (path / name).resolve().name for name in FILES} == {n: f.etag for n, f in repo.files.items()}
+
+
+def test_a_lock_file_that_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is named must be there, wherever it lies; `off` and False mean none."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        with pytest.raises(errors.ConfigError, match="there is no lock file"):
+            fetch("org/name", endpoints=hub.url, lockfile=place)
+        lock_now(place, hub, "org/name")
+        assert fetch("org/name", endpoints=hub.url, lockfile=str(place)).vouched_by.kind == "lock"
+        monkeypatch.setenv("MIRRORHUB_LOCKFILE", str(place))
+        assert fetch("org/name", endpoints=hub.url).vouched_by.kind == "lock"
+        assert fetch("org/name", endpoints=hub.url, lockfile=False).vouched_by.kind == "named"
+        monkeypatch.setenv("MIRRORHUB_LOCKFILE", "off")
+        monkeypatch.chdir(place.parent)
+        assert fetch("org/name", endpoints=hub.url).vouched_by.kind == "named"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project with a locked repository; its root is the working directory."""
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    (root / "src" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_found_from_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock file in the project's root counts anywhere below it, and the settings say where it was found."""
+    with FakeHub([Repo("modelscope", "org/name", FILES)]) as hub:
+        lock_now(project / "mirrorhub.lock", hub, "org/name")
+        monkeypatch.chdir(project / "src" / "deep")
+        assert fetch("org/name", endpoints=hub.url).vouched_by.name == str(project / "mirrorhub.lock")
+        rows = {name: (value, source) for name, value, source in Settings.load().rows()}
+    assert rows["lockfile"] == (str(project / "mirrorhub.lock"), "found from the working directory")
+
+
+def test_not_beyond_the_project(project: Path) -> None:
+    """A lock file above the project's root is none of its own."""
+    with FakeHub([Repo("modelscope", "org/name", FILES)]) as hub:
+        lock_now(project.parent / "mirrorhub.lock", hub, "org/name")
+        assert fetch("org/name", endpoints=hub.url).vouched_by.kind == "named"
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link", "no file"])
+def test_one_that_anybody_may_have_put_there(project: Path, tmp_path: Path, kind: str) -> None:
+    """One that was found where everybody may write is refused by name; who names it is taken at his word."""
+    place = project / "mirrorhub.lock"
+    with FakeHub([Repo("modelscope", "org/name", FILES)]) as hub:
+        if kind == "no file":
+            place.mkdir()
+        elif kind == "link":
+            (tmp_path / "shared").mkdir(mode=0o777)
+            (tmp_path / "shared").chmod(0o777)
+            lock_now(tmp_path / "shared" / "real.lock", hub, "org/name")
+            place.symlink_to(tmp_path / "shared" / "real.lock")
+        else:
+            lock_now(place, hub, "org/name")
+            (project if kind == "folder" else place).chmod(0o777)
+        with pytest.raises(errors.ConfigError, match="was found and is not read") as raised:
+            fetch("org/name", endpoints=hub.url)
+        assert str(place) in str(raised.value)
+        assert "MIRRORHUB_LOCKFILE=off" in str(raised.value)
+        if kind != "no file":
+            assert fetch("org/name", endpoints=hub.url, lockfile=place).vouched_by.kind == "lock"
+        assert fetch("org/name", endpoints=hub.url, lockfile=False).vouched_by.kind == "named"
+
+
+FOLDER, FILE, LINK = 0o040755, 0o100644, 0o120777
+WAYS: dict[str, tuple[list[tuple[int, int]], str | None]] = {
+    "mine": ([(7, FOLDER), (7, FILE)], None),
+    "root's": ([(0, FOLDER), (0, FILE)], None),
+    "another user's": ([(7, FOLDER), (8, FILE)], "1 belongs to another user (number 8)"),
+    "in a folder for all": ([(0, 0o041777), (7, FILE)], "everybody may write in 0"),
+    "a file for all": ([(7, FOLDER), (7, 0o100666)], "everybody may write 1"),
+    "another user's link": ([(7, FOLDER), (8, LINK), (7, FOLDER), (7, FILE)], "1 belongs to another user (number 8)"),
+    "a link to another user's": (
+        [(7, FOLDER), (7, LINK), (8, FOLDER), (8, FILE)],
+        "3 belongs to another user (number 8)",
+    ),
+    "a link into a folder for all": (
+        [(7, FOLDER), (7, LINK), (7, 0o040777), (7, FILE)],
+        "everybody may write in 2",
+    ),
+    "a pipe": ([(7, FOLDER), (7, 0o010644)], "1 is not a regular file"),
+}
+
+
+@pytest.mark.parametrize(("way", "problem"), WAYS.values(), ids=WAYS.keys())
+def test_who_is_distrusted(way: list[tuple[int, int]], problem: str | None) -> None:
+    """Whoever else may have put it there, or what it leads to, is a reason to refuse it."""
+    assert distrust([Standing(str(at), *one) for at, one in enumerate(way)], 7) == problem
+
+
+def test_where_it_is_looked_for(tmp_path: Path) -> None:
+    """Up to the project's root or home, whichever comes first; where neither is above, in one folder only."""
+    home = tmp_path / "home"
+    project, below = home / "work" / "project", home / "work" / "project" / "a" / "b"
+    below.mkdir(parents=True)
+    assert project_folders(below, home)[-1] == home
+    assert project_folders(below, tmp_path / "other") == [below]
+    (project / "pyproject.toml").touch()
+    assert list(project_folders(below, home)) == [below, below.parent, project]
+    assert list(project_folders(home, home)) == [home]
+
+
+def test_where_a_new_one_goes(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into the project's root; where there is no project, into the working directory."""
+    monkeypatch.chdir(project / "src")
+    assert new_lock() == project / "mirrorhub.lock"
+    (tmp_path / "loose").mkdir()
+    monkeypatch.chdir(tmp_path / "loose")
+    assert new_lock() == tmp_path / "loose" / "mirrorhub.lock"
+
+
+def test_an_endpoint_that_fails_for_a_while(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
+    """An endpoint that fails at first gives what is locked afterwards."""
+    with FakeHub([repo]) as clean, FakeHub([repo], [Rule(Status(503), "body", times=1)]) as hub:
+        lock_now(place, clean, name_of(repo))
+        forget()
+        assert contents(fetch(name_of(repo), settings=under(place, hub))) == FILES
