@@ -56,12 +56,14 @@ def test_both_sdks_find_it(kit_of_both: Path) -> None:
     import modelscope
 
     assert install_script([str(kit_of_both)]) == 0
-    theirs = modelscope.snapshot_download("org/name", local_files_only=True)
+    # Named, because an SDK that was imported before keeps to the caches of that time.
+    ms, hf = os.environ["MODELSCOPE_CACHE"], os.environ["HF_HUB_CACHE"]
+    theirs = modelscope.snapshot_download("org/name", cache_dir=ms, local_files_only=True)
     assert contents_of(theirs) == FILES
-    snapshot = huggingface_hub.snapshot_download("org/name", local_files_only=True)
+    snapshot = huggingface_hub.snapshot_download("org/name", cache_dir=hf, local_files_only=True)
     assert contents_of(snapshot) == FILES
     assert all(path.is_symlink() for path in Path(snapshot).rglob("*") if not path.is_dir())
-    assert len(huggingface_hub.scan_cache_dir().repos) == 1
+    assert len(huggingface_hub.scan_cache_dir(hf).repos) == 1
 
 
 @pytest.mark.parametrize("name", ["org/name", "hf://org/name"])

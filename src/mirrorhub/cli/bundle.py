@@ -34,7 +34,7 @@ _WHEEL_OPTIONS = (
 )
 
 
-@click.group()
+@click.group(short_help="Bring models and programs to where there is no network.")
 def bundle() -> None:
     """Make, check and install an offline kit: models, and the wheels of programs that use them, in one file."""
 
