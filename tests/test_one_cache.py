@@ -19,7 +19,8 @@ from mirrorhub.api import preview
 from mirrorhub.cli import main
 from mirrorhub.errors import NotCachedError, ResolutionError
 from mirrorhub.paths import OWN_FOLDER
-from mirrorhub.stores.books import MAX_BYTES, Books, read_books, unpacked
+from mirrorhub.pickled import unpacked
+from mirrorhub.stores.books import MAX_BYTES, Books, read_books
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.faults import NoDigests
 from tests.fakehub.repo import File, sample_bytes

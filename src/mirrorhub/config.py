@@ -364,7 +364,7 @@ def _lockfile(value: object) -> Path | None:
     """Read a lock file's path; `off` means none."""
     if value is False or (isinstance(value, str) and value.strip().casefold() in _FALSE):
         return None
-    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+    if not isinstance(value, str | os.PathLike) or not str(value).strip() or "\0" in str(value):
         raise ValueError("say a path, or off")
     return Path(value).expanduser().absolute()
 

@@ -7,18 +7,19 @@ and none of the others goes there. Nobody else ever sees a token.
 
 from __future__ import annotations
 
-import io
-import pickle
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from mirrorhub.models import Endpoint, HubName
+from mirrorhub.pickled import Rebuilding
+from mirrorhub.records import mapping, text
 from mirrorhub.secret import Secret
 
 TokenStanding = Literal["sent", "withheld", "unset", "none"]
 """An endpoint is sent a token; there is one that it is not sent; the variable that it names is empty; there is none."""
+_MAX_JAR = 1 << 20
 
 
 def token_for(
@@ -78,29 +79,16 @@ def stored_modelscope_token(environ: Mapping[str, str]) -> tuple[str | None, str
     path = Path(environ.get("MODELSCOPE_CREDENTIALS_PATH") or Path(home) / "credentials").expanduser() / "cookies"
     try:
         found = _session_cookie(path.read_bytes())
-    except (OSError, MemoryError, ArithmeticError, RecursionError, pickle.UnpicklingError, EOFError, *_DAMAGED):
+    except (OSError, ValueError, LookupError):
         return None, "default"
     return (found, str(path)) if found else (None, "default")
 
 
-_DAMAGED = (ValueError, TypeError, AttributeError, LookupError)
-
-
-class _Record:
+class _Record(dict[str, object]):
     """Stands in for every class of a cookie jar: keeps the state, runs nothing."""
 
-    def __new__(cls, *args: object, **kwargs: object) -> _Record:
-        return super().__new__(cls)
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        if isinstance(state, Mapping):
-            self.__dict__.update(state)
-
-
-class _CookieUnpickler(pickle.Unpickler):
+class _Jar(Rebuilding):
     """Reads the shape of a cookie jar. No class is imported and no function called, whatever the file says."""
 
     _KNOWN = frozenset(
@@ -112,18 +100,30 @@ class _CookieUnpickler(pickle.Unpickler):
         }
     )
 
-    def find_class(self, module: str, name: str) -> Any:
+    def named(self, module: str, name: str) -> object:
         if (module, name) in self._KNOWN:
             return _Record
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a cookie jar")
+        return super().named(module, name)
+
+    def made(self, what: object, arguments: object) -> object:
+        if what is _Record:
+            return _Record()
+        return super().made(what, arguments)
+
+    def fill(self, thing: object, state: object) -> None:
+        if isinstance(thing, _Record) and isinstance(state, dict):
+            thing.update(state)
 
 
 def _session_cookie(data: bytes) -> str | None:
-    jar = _CookieUnpickler(io.BytesIO(data)).load()
-    by_domain: dict[str, dict[str, dict[str, Any]]] = getattr(jar, "_cookies", {})
-    for by_path in by_domain.values():
-        for by_name in by_path.values():
-            cookie = by_name.get("m_session_id")
-            if cookie is not None and (cookie.expires is None or float(cookie.expires) > time.time()):
-                return checked(str(cookie.value))
+    jar = mapping(_Jar().read(data[:_MAX_JAR]))
+    for by_path in mapping(jar.get("_cookies", {})).values():
+        for by_name in mapping(by_path).values():
+            cookie = mapping(by_name).get("m_session_id")
+            if isinstance(cookie, _Record) and _is_fresh(cookie.get("expires")):
+                return checked(text(cookie.get("value")))
     return None
+
+
+def _is_fresh(expires: object) -> bool:
+    return expires is None or (isinstance(expires, int | float) and expires > time.time())

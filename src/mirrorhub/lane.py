@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mirrorhub.models import Repo
 
 MAX_LISTING = 64 << 20
+MAX_THINGS, MAX_VALUES = 500_000, 3_000_000
+"""Objects and lists in an answer, and all that is in them: as Python has them, each costs a hundred bytes or more."""
 MAX_ERROR_BODY = 64 << 10
 _BUSY = frozenset({408, 425, 429})
 LIGHTEST = 16 << 10
@@ -92,6 +94,7 @@ class Contact:
         took_s: The longest that it took in this call; 0.0 where nothing had to be connected.
         stands: A connection has stood in this call.
         answered: It has answered in this call.
+        by_name: It was asked for what is locked by a name that may mean something else by now: other bytes are no lie.
         data_origins: Whom it redirected to last, for small files and for large ones; itself where it did not.
         impressions: How it, and everybody it redirected to, did in this call.
     """
@@ -109,6 +112,7 @@ class Contact:
     took_s: float = 0.0
     stands: bool = False
     answered: bool = False
+    by_name: bool = False
     data_origins: dict[bool, str] = field(default_factory=dict)
     impressions: Impressions = field(default_factory=Impressions, repr=False)
     _moved: dict[str, str] = field(default_factory=dict, repr=False)
@@ -342,10 +346,13 @@ def read_json(answer: Answer, failure: HubFailure) -> object:
     """Read a hub's JSON.
 
     Raises:
-        Failure: The answer is no success, or not JSON: a login page, a proxy's notice, another service.
+        Failure: The answer is no success, or not JSON: a login page, a proxy's notice, another service; or it holds far
+            more things than a listing does, which would cost many times its bytes.
     """
     if answer.status != 200:
         raise failure(answer)
+    if sum(map(answer.body.count, (b"{", b"["))) > MAX_THINGS or answer.body.count(b",") > MAX_VALUES:
+        raise Failure(Fault.BAD_LISTING, "answered with far more things than a listing holds, not read")
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError):

@@ -96,7 +96,9 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
                 raise doubt from None
             return await asyncio.to_thread(what_is_there, call, error)
         except StoreError as error:
-            raise doubted(call, manifest, error) or error from None
+            if doubt := doubted(call, manifest, error):
+                raise doubt from None
+            raise
         return replace(snapshot, lanes=call.lanes.reports(), seconds=call.watch.seconds)
 
 

@@ -27,8 +27,11 @@ def peak_mb() -> float:
 def main(name: str, hub: str = "") -> None:
     """Meet it, and print what came of it."""
     attack = ATTACKS[name]
-    with tempfile.TemporaryDirectory() as folder, scene(Path(folder)):
-        outcome = face(attack, hub or attack.hubs[0], Path(folder))  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root"
+        root.mkdir()
+        with scene(root):
+            outcome = face(attack, hub or attack.hubs[0], root)  # type: ignore[arg-type]
     print(json.dumps({"peak_mb": peak_mb(), "seconds": outcome.seconds, "error": str(outcome.error or "")}))
 
 

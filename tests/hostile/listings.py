@@ -78,6 +78,18 @@ def spaces(count: int) -> Callable[[], Iterator[bytes]]:
     return lambda: (b" " * (1 << 20) for _ in range(count))
 
 
+def many(thing: bytes) -> Callable[..., Response]:
+    """A list of the same, of 60 MB; made when it is asked for."""
+
+    def chunks() -> Iterator[bytes]:
+        yield b"["
+        for _ in range(60):
+            yield thing * (1_000_000 // len(thing))
+        yield b"0]"
+
+    return lambda _, response: response.with_body(chunks)
+
+
 def endless_json() -> Iterator[bytes]:
     """A list that never ends."""
     yield b"["
@@ -152,6 +164,18 @@ LISTINGS = [
         "a page that never ends",
         by_faults(listing(lambda _, was: was.with_body(endless_json))),
         "not read further",
+        heavy=True,
+    ),
+    Attack(
+        "20 million empty objects",
+        by_faults(listing(many(b"{},"))),
+        "far more things",
+        heavy=True,
+    ),
+    Attack(
+        "10 million short texts",
+        by_faults(listing(many(b'"ab",'))),
+        "far more things",
         heavy=True,
     ),
     Attack("a gzip bomb", by_faults(listing(packed(spaces(100)))), "unpacks to far more", heavy=True),

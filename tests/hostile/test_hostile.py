@@ -15,14 +15,16 @@ import pytest
 
 from mirrorhub import Endpoint
 from mirrorhub.errors import PinnedError, ResolutionError, StoreError, TransferError
+from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import HubName
-from tests.hostile.arena import Outcome, alone, before_good, face
-from tests.hostile.attack import FILES, HUBS, Attack
+from tests.hostile.arena import Outcome, alone, before_good, face, scene
+from tests.hostile.attack import FILES, HUBS, ID, Attack
 from tests.hostile.bodies import BODIES
 from tests.hostile.listings import LISTINGS
 from tests.hostile.redirects import REDIRECTS
 from tests.hostile.wire import WIRE
 from tests.hostile.words import WORDS
+from tests.locks import lock_now
 
 OFTEN = {
     "path climbs in the middle",
@@ -184,10 +186,10 @@ def test_a_lie_beside_somebody_who_is_believed(attack: Attack, hub: HubName, cha
 @hubs
 def test_a_lie_where_only_the_hub_is_believed(attack: Attack, hub: HubName, tmp_path: Path) -> None:
     """With `trust="official"` a mirror's word counts for nothing, named or not: the hub's does, or it is an error."""
-    outcome = face(attack, hub, tmp_path / "alone", trust="official")
+    outcome = face(attack, hub, tmp_path, trust="official")
     assert isinstance(outcome.error, ResolutionError)
     assert outcome.published == {}
-    both = face(attack, hub, tmp_path / "both", named_before_official, trust="official")
+    both = face(attack, hub, tmp_path, named_before_official, trust="official")
     assert both.files == FILES
 
 
@@ -198,3 +200,23 @@ def test_a_lie_where_only_pins_are_believed(attack: Attack, hub: HubName, tmp_pa
     outcome = face(attack, hub, tmp_path, alone, trust="lock")
     assert isinstance(outcome.error, PinnedError)
     assert outcome.published == {}
+
+
+@words
+@hubs
+def test_a_lie_under_a_lock_file(attack: Attack, hub: HubName, tmp_path: Path) -> None:
+    """With a lock file nobody's word is asked for: the locked bytes come, or an error that names who gave others."""
+    place = tmp_path / "project" / "mirrorhub.lock"
+    (tmp_path / "before" / "home").mkdir(parents=True)
+    place.parent.mkdir()
+    with scene(tmp_path / "before"), FakeHub([Repo(hub, ID, FILES)]) as honest:
+        lock_now(place, honest, f"{hub}:{ID}")
+    outcome = face(attack, hub, tmp_path, lockfile=place)
+    nothing_touched(outcome, attack)
+    assert outcome.files in ({}, FILES)
+    if outcome.error is not None:
+        assert isinstance(outcome.error, PinnedError)
+        assert outcome.mirror in str(outcome.error)
+        assert outcome.published == {}
+    both = face(attack, hub, tmp_path, before_good, lockfile=place)
+    assert both.files == FILES

@@ -108,7 +108,7 @@ WIRE = [
     ),
     Attack("no HTTP", sent(b"SSH-2.0-OpenSSH_9.6\r\n")),
     Attack("HTTP/0.9", sent(b"[]")),
-    Attack("HTTP/7", sent(b"HTTP/7.0 200 OK\r\n\r\n[]")),
+    Attack("HTTP/7", sent(b"HTTP/7.0 200 OK\r\n\r\n{}")),
     Attack("zeros", sent(lambda: itertools.repeat(bytes(65536))), heavy=True),
     Attack("a change of protocol", sent(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: evil\r\n\r\n[]")),
     Attack("a packed head that is a bomb", spoken(packed_heads), heavy=True),

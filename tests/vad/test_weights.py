@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import shutil
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,86 @@ def test_a_damaged_pickle(copy: Path, content: bytes) -> None:
     """Whatever else is wrong with the pickle, the error is WeightsError."""
     repack(copy / "model.pt", {"model/data.pkl": content})
     with pytest.raises(WeightsError, match=r"model\.pt"):
+        Vad(copy)
+
+
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
+STEPS = {
+    "remembered at 2**31": b"\x80\x02}r\xff\xff\xff\x7f.",
+    "remembered at 10**18": b"}p1000000000000000000\n.",
+    "a text of 2**31 bytes": b"\x80\x02X\xff\xff\xff\x7fabc.",
+    "bytes of 2**62": b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x3fabc.",
+    "an array of 2**40 bytes": b"\x80\x05\x96\x00\x00\x00\x00\x00\x01\x00\x00abc.",
+    "a number of 2**31 bytes": b"\x80\x02\x8b\xff\xff\xff\x7f1.",
+    "a number of 100,000 digits": b"I" + b"9" * 100_000 + b"\n.",
+    "a long frame": b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f.",
+    "a key that takes for ever to hash": b"\x80\x02}K\x01" + b"q\x00h\x00\x86" * 60 + b"K\x01s.",
+    "a dictionary that holds itself": b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.",
+    "a million steps": b"\x80\x02" + b"]" * 1_000_100 + b".",
+    "INST": b"(S'echo x'\nios\nsystem\n.",
+    "OBJ": b"(cos\nsystem\nS'echo x'\no.",
+    "EXT1": b"\x80\x02\x82\x01.",
+    "EXT4": b"\x80\x02\x84\xff\xff\xff\x7f.",
+    "a dotted name": b"\x80\x04\x8c\x0btorch._utils\x8c\x1c_rebuild_tensor_v2.__globals__\x93.",
+    "a name out of nothing": b"\x80\x04\x93.",
+    "a persistent name in a line": b"Pos.system\n.",
+    "a persistent name that is a call": b"\x80\x02" + TENSOR + b"Q.",
+    "a state for a function": b"\x80\x02" + TENSOR + b"N}X\x0c\x00\x00\x00__defaults__)s\x86b.",
+    "an object of a known name": b"\x80\x02ccollections\nOrderedDict\n)}\x92.",
+    "a dictionary out of pairs": b"\x80\x02ccollections\nOrderedDict\n]]K\x01aK\x01aa\x85R.",
+    "a buffer from outside": b"\x80\x05\x97.",
+    "nothing to take off": b"\x80\x02sssss.",
+    "a mark that is none": b"\x80\x02u.",
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_pickle_that_would_take_all_there_is(copy: Path, name: str) -> None:
+    """No step of a pickle is taken that costs more than its bytes, or that does anything."""
+    repack(copy / "model.pt", {"model/data.pkl": STEPS[name]})
+    began = time.monotonic()
+    with pytest.raises(WeightsError, match=r"model\.pt"):
+        Vad(copy)
+    assert time.monotonic() - began < 5
+
+
+def patched(path: Path, name: str, offset: int, value: bytes) -> None:
+    """Write into the entry of a member in the list at the end of a zip."""
+    data = path.read_bytes()
+    at = data.rindex(name.encode()) - 46 + offset
+    path.write_bytes(data[:at] + value + data[at + len(value) :])
+
+
+ZIPS = {
+    "a packing that nobody knows": (10, b"\x63\x00"),
+    "a password": (8, b"\x01\x00"),
+    "a member that is all there is": (20, b"\xff\xff\xff\xfe\xff\xff\xff\xfe"),
+    "a member beyond the end": (42, b"\xff\xff\xff\x7f"),
+    "a member over another one": (42, b"\x00\x00\x00\x00"),
+    "a wrong checksum": (16, b"\x00\x00\x00\x00"),
+    "a name that climbs": (46, b"../.."),
+    "extra fields beyond the end": (30, b"\xff\xff"),
+}
+
+
+@pytest.mark.parametrize("name", ZIPS)
+def test_a_zip_that_lies(copy: Path, name: str) -> None:
+    """Whatever the list of members says, the error is WeightsError, and nothing is unpacked anywhere."""
+    before = sorted(copy.rglob("*"))
+    with zipfile.ZipFile(copy / "model.pt") as archive:
+        member = next(one for one in archive.namelist() if one.endswith("data/0"))
+    patched(copy / "model.pt", member, *ZIPS[name])
+    with pytest.raises(WeightsError, match=r"model\.pt"):
+        Vad(copy)
+    assert sorted(copy.rglob("*")) == before
+
+
+def test_a_zip_of_many_members(copy: Path) -> None:
+    """A file is refused by its size before the list of its members is read."""
+    with zipfile.ZipFile(copy / "model.pt", "a") as archive:
+        for number in range(40_000):
+            archive.writestr(f"model/{number}", b"")
+    with pytest.raises(WeightsError, match="far too large"):
         Vad(copy)
 
 

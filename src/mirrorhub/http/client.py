@@ -389,7 +389,8 @@ def _parsed(address: str) -> httpx.URL:
 def _find_url(address: str) -> httpx.URL | None:
     try:
         url = httpx.URL(address)
-        named = bool(url.host)  # a host name that nobody can have shows only when it is read
+        # A host name that nobody can have shows only when it is read.
+        named = bool(url.host) and _is_port(url.port)
     except (httpx.InvalidURL, ValueError):
         return None
     return url if named else None
@@ -400,11 +401,17 @@ def _target(url: httpx.URL, location: str) -> httpx.URL:
         target = url.join(location)
     except (httpx.InvalidURL, ValueError):
         raise Failure(Fault.REDIRECT, "redirected to something that is no address") from None
+    if not _is_port(target.port):
+        raise Failure(Fault.REDIRECT, f"redirected to port {target.port}, which is none")
     if target.scheme not in ("http", "https") or not target.host:
         raise Failure(Fault.REDIRECT, f"redirected to {redact(str(target))}, which is neither http nor https")
     if url.scheme == "https" and target.scheme == "http":
         raise Failure(Fault.REDIRECT, f"redirected from https to http ({redact(str(target))}): not followed")
     return target
+
+
+def _is_port(port: int | None) -> bool:
+    return port is None or 0 < port < 1 << 16
 
 
 def _host(url: httpx.URL) -> str:

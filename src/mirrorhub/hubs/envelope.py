@@ -42,7 +42,7 @@ def rows_in(answer: Answer) -> list[Row]:
 def _listed(body: object) -> object:
     """A server writes null for a list with nothing in it; without the envelope that says nothing at all."""
     if not isinstance(body, dict):
-        return body or None
+        return body
     data = body.get("Data", body)
     if isinstance(data, dict) and data:
         data = data.get("Files", data.get("files", data))

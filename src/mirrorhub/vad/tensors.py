@@ -5,25 +5,25 @@ The file is a zip with one pickle, which describes the tensors, and one member p
 
 from __future__ import annotations
 
-import io
-import pickle
 import struct
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from mirrorhub.errors import WeightsError
+from mirrorhub.pickled import Rebuilding
 
 Floats = npt.NDArray[np.float32]
 
 MAX_TEXT = 1 << 20
-_MAX_FILE = 1 << 26
+_MAX_FILE = 1 << 22
+"""More than twice what the model has: the list of a zip's members costs far more memory than it has bytes."""
 FETCH_AGAIN = "delete the file and fetch the model again"
 
 
@@ -68,7 +68,7 @@ def _read_description(path: Path, archive: zipfile.ZipFile) -> tuple[Mapping[str
     root = members[0].removesuffix("data.pkl")
     if f"{root}byteorder" in archive.namelist() and _member(archive, f"{root}byteorder", MAX_TEXT) != b"little":
         refuse(path, "is not in little-endian order")
-    return _Unpickler(_member(archive, members[0], MAX_TEXT), path).described(), f"{root}data/"
+    return _Description(path).described(_member(archive, members[0], MAX_TEXT)), f"{root}data/"
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -77,6 +77,17 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     if member.file_size > most or member.compress_type != zipfile.ZIP_STORED:
         raise zipfile.BadZipFile(f"{name} is packed or has more than {most} bytes")
     return archive.read(member)
+
+
+class _Name(Enum):
+    """What the description of a tensor may name."""
+
+    DICTIONARY = "collections.OrderedDict"
+    TENSOR = "torch._utils._rebuild_tensor_v2"
+    STORAGE = "torch.FloatStorage"
+
+
+_NAMES = {tuple(name.value.rsplit(".", 1)): name for name in _Name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,41 +121,42 @@ def _read_tensor(path: Path, archive: zipfile.ZipFile, root: str, tensor: object
     return values
 
 
-class _Unpickler(pickle.Unpickler):
+class _Description(Rebuilding):
     """Knows an ordered dictionary, the rebuilding of a tensor and float storage; refuses every other name."""
 
-    def __init__(self, content: bytes, path: Path) -> None:
-        super().__init__(io.BytesIO(content))
+    def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
 
-    def described(self) -> Mapping[str, object]:
+    def described(self, data: bytes) -> Mapping[str, object]:
         try:
-            described = self.load()
-        except WeightsError:
-            raise
-        except Exception as error:  # a damaged pickle may raise anything, says the module's own documentation
+            described = self.read(data)
+        except (ValueError, LookupError, TypeError, OverflowError) as error:
             raise WeightsError(f"{self._path}: its pickle is damaged ({error}); {FETCH_AGAIN}") from error
         if not isinstance(described, dict):
             refuse(self._path, "does not hold a dictionary of tensors")
         return described
 
-    def find_class(self, module: str, name: str) -> Any:
-        known = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _describe_tensor,
-            ("torch", "FloatStorage"): "FloatStorage",
-        }
-        if (module, name) not in known:
+    def named(self, module: str, name: str) -> object:
+        if (module, name) not in _NAMES:
             raise WeightsError(
                 f"{self._path}: its pickle asks for {module}.{name}, which no model needs, and nothing of it was run; "
                 "do not use this file"
             )
-        return known[module, name]
+        return _NAMES[module, name]
 
-    def persistent_load(self, pid: Any) -> _Storage:
-        match pid:
-            case ("storage", "FloatStorage", str(name), str(), int(count)):
-                return _Storage(name, count)
+    def made(self, what: object, arguments: object) -> object:
+        match what, arguments:
+            case _Name.DICTIONARY, ():
+                return {}
+            case _Name.TENSOR, tuple():
+                return _describe_tensor(*arguments)
+        raise ValueError("wants to call something")
+
+    def stored(self, name: object) -> _Storage:
+        match name:
+            case ("storage", _Name.STORAGE, str(key), str(), int(count)):
+                return _Storage(key, count)
         return refuse(self._path, "holds tensors of another type than float32")
 
 
@@ -153,4 +165,4 @@ def _describe_tensor(*description: object) -> _Tensor:
         case (_Storage() as storage, int(offset), tuple(shape), tuple(strides), *_):
             if all(isinstance(number, int) for number in (*shape, *strides)):
                 return _Tensor(storage, offset, shape, strides)
-    raise pickle.UnpicklingError("a tensor is not described by numbers")
+    raise ValueError("a tensor is not described by numbers")
