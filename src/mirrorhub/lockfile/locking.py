@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,7 +94,8 @@ def read_lock(settings: Settings, named: Path | None, *, may_be_new: bool = Fals
         ConfigError: It is not there, or cannot be used.
     """
     place = lock_place(settings, named)
-    if may_be_new and not place.exists():
+    # A link that leads nowhere is no new file: what it names may be anything of the user's.
+    if may_be_new and not os.path.lexists(place):
         return LockFile()
     found = load_lock(place) if named else lock_of(settings)
     if found is None:

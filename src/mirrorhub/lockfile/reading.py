@@ -105,7 +105,7 @@ def parsed_lock(data: bytes, where: str) -> LockFile:
 
 def _toml(data: bytes, where: str) -> dict[str, object]:
     try:
-        decoded = data.decode()
+        decoded = data.decode("utf-8-sig")
         if marker := _MARKERS.search(decoded):
             line = decoded.count("\n", 0, marker.start()) + 1
             raise ConfigError(
