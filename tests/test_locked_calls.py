@@ -677,3 +677,30 @@ def test_a_repair_of_what_is_not_locked(project: Path) -> None:
         (path / "a.txt").write_bytes(b"damaged")
         assert main(["cache", "verify", "org/name", "--repair", "--endpoint", hub.url]) == 0
     assert (path / "a.txt").read_bytes() == b"second"
+
+
+def test_what_was_taken_at_an_sdks_word_is_hashed(place: Path, tmp_path: Path) -> None:
+    """Nor does it count once an earlier call has taken it at that word, and noted it."""
+    repo, folder = Repo("huggingface", "org/name", FILES), tmp_path / "plain"
+    file = folder / "sub" / "m.bin"
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        fetch("hf://org/name", local_dir=folder, settings=quick(hub.url, lockfile=False))
+        stamp = file.stat()
+        file.write_bytes(b"M" * 5000)
+        os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        shutil.rmtree(folder / ".mirrorhub")
+        assert not fetch("hf://org/name", local_dir=folder, settings=quick(hub.url, lockfile=False)).verified
+        fetch("hf://org/name", local_dir=folder, settings=under(place, hub))
+    assert file.read_bytes() == FILES["sub/m.bin"]
+
+
+def test_a_lock_file_that_names_a_blob_wrongly(place: Path, forget: Callable[[], None]) -> None:
+    """A content gets huggingface_hub's name only if that is its own: else the SDK would take it for another one."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        place.write_text(place.read_text().replace(repo.files["a.txt"].git_sha1, "0" * 40))
+        forget()
+        path = fetch("hf://org/name", settings=under(place, hub)).path
+    assert (path / "a.txt").resolve().name == repo.files["a.txt"].sha256
