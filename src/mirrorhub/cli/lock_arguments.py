@@ -58,6 +58,8 @@ def chosen_from(lock: LockFile, repos: Sequence[str], options: dict[str, Any]) -
         ConfigError: One of them is not locked.
     """
     if not repos:
+        if not lock.repositories:
+            click.echo("nothing is locked yet", err=True)
         return list(lock.repositories)
     chosen: list[LockedRepo] = []
     for given in repos:

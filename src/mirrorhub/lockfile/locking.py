@@ -114,7 +114,7 @@ def listed(wish: Wish, settings: Settings) -> Listed:
     if manifest.vouched_by.kind == "nobody":
         raise ConfigError(f"{wish.repo}: nobody vouches for what is on disk; lock it where there is a network")
     files = wanted_files(manifest, Wanted(allow=wish.include, ignore=wish.exclude))
-    if not files and manifest.files:
+    if not files and (manifest.files or wish.include is not None):
         raise ConfigError(f"{wish.repo}: no file matches: nothing would be locked")
     now = LockedRepo(wish.repo, manifest.revision, files, include=wish.include, exclude=wish.exclude, also=wish.also)
     state = present_state(now, manifest)

@@ -235,7 +235,10 @@ def _size(raw: object) -> int:
 def _date(raw: object) -> datetime:
     if not isinstance(raw, datetime):
         raise ValueError("is no date with a time")  # noqa: TRY004 - it is the value of a record
-    return raw if raw.tzinfo else raw.replace(tzinfo=UTC)
+    try:
+        return raw.astimezone(UTC) if raw.tzinfo else raw.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("is beyond all measure") from None
 
 
 def _printable(message: str) -> str:
