@@ -17,7 +17,7 @@ from mirrorhub import Endpoint
 from mirrorhub.errors import PinnedError, ResolutionError, StoreError, TransferError
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import HubName
-from tests.hostile.arena import Outcome, alone, before_good, face, scene
+from tests.hostile.arena import Outcome, alone, before_good, face, giving_for_official, scene
 from tests.hostile.attack import FILES, HUBS, ID, Attack
 from tests.hostile.bodies import BODIES
 from tests.hostile.listings import LISTINGS
@@ -133,11 +133,6 @@ def giving(bad: str, good: str) -> Sequence[Endpoint]:
 def giving_for_named(bad: str, good: str) -> Sequence[Endpoint]:
     """A mirror that only gives bytes, before one that the user believes."""
     return Endpoint(bad, can=frozenset({"pull"})), Endpoint(good, named=True)
-
-
-def giving_for_official(bad: str, good: str) -> Sequence[Endpoint]:
-    """A mirror that only gives bytes, before the hub."""
-    return Endpoint(bad, can=frozenset({"pull"})), Endpoint(good, official=True)
 
 
 def named_before_official(bad: str, good: str) -> Sequence[Endpoint]:
