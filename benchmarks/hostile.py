@@ -239,7 +239,7 @@ def introduction(total: Mapping[str, int], language: Language) -> list[str]:
         f"Alone, {alone} were refused, {total['right']} had no effect, and {total['its word']} were taken at the",
         f"mirror's word, which the result says; before a good mirror {beside} ended in the right files.",
         "Nothing outside of the repository's own folder was touched.",
-        "Lies that fit together can be told only by somebody else's word: the hub's (their last column but one), a lock",
+        "Lies that fit together can be told only by somebody else's word: the hub's (last column but one), a lock",
         "file's, or that of digests that are built in",
         "(see [Who is believed](../explanation/trust.md)).",
         "",

@@ -53,7 +53,7 @@ def test_books_of_the_sdks_in_a_plain_folder(book: str, tmp_path: Path) -> None:
 
 
 def test_books_in_an_older_directory(tmp_path: Path) -> None:
-    """Nothing that a hub lists gets among the books of an older modelscope, which unpickles them."""
+    """Nothing that a hub lists gets among the books of an older modelscope."""
     older = tmp_path / "ms" / "models" / "org" / "name"
     older.mkdir(parents=True)
     with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a"})]) as hub:
