@@ -254,6 +254,11 @@ MISTAKES = {
     "endpoint: bad address": ('[[endpoint]]\nurl = "ftp://a.test"', "ftp://a.test"),
     "endpoint: not a table": ('endpoint = "a.test"', "endpoint"),
     "endpoint: one table": ('[endpoint]\nurl = "a.test"', "endpoint"),
+    "endpoint: two tables": ('[[endpoint]]\nurl = "a.test"\n' * 2, "https://a.test has two tables"),
+    "endpoints: a table twice": (
+        'endpoints = [{ url = "a.test" }]\n[[endpoint]]\nurl = "https://a.test/"',
+        "has two tables",
+    ),
     "endpoints: a mistake in a table": ('endpoints = [{ url = "a.test", can = ["fly"] }]', "fly"),
     "endpoints: not a list beside a table": ('endpoints = 5\n[[endpoint]]\nurl = "a.test"', "endpoints"),
 }

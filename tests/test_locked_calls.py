@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+from modelscope_hub.errors import CacheNotFound, FileDownloadError
 
 from mirrorhub import afetch, aresolve, errors, fetch, file_download, resolve
-from mirrorhub.api import fetch_files, preview
+from mirrorhub import huggingface_hub as hf_face
+from mirrorhub import modelscope as ms_face
+from mirrorhub.api import FSMN_VAD, VAD_FILES, fetch_files, fetch_vad_files, preview
 from mirrorhub.config import Settings
+from mirrorhub.endpoints import named_endpoint
+from mirrorhub.health import Health
 from mirrorhub.lockfile.finding import Standing, distrust, new_lock, project_folders
 from mirrorhub.lockfile.reading import load_lock
 from mirrorhub.models import Snapshot
@@ -130,7 +139,7 @@ def test_altered_bytes_alone(repo: Repo, place: Path, forget: Callable[[], None]
     with FakeHub([repo], [Alter()]) as bad, FakeHub([repo]) as good:
         lock_now(place, good, name_of(repo))
         forget()
-        with pytest.raises(errors.PinnedError, match="bytes are others: they were changed on the way") as raised:
+        with pytest.raises(errors.PinnedError, match="the bytes are others: they were changed on") as raised:
             fetch(name_of(repo), settings=under(place, bad))
     assert raised.value.difference == ()
     assert bad.url in str(raised.value)
@@ -518,3 +527,118 @@ def test_an_endpoint_that_fails_for_a_while(repo: Repo, place: Path, forget: Cal
         lock_now(place, clean, name_of(repo))
         forget()
         assert contents(fetch(name_of(repo), settings=under(place, hub))) == FILES
+
+
+def test_the_detectors_files(place: Path) -> None:
+    """The detector's files come as the project has locked them, and as they are built in where it has not."""
+    repo = Repo("modelscope", FSMN_VAD, {**dict.fromkeys(VAD_FILES, b"mine"), "more": b""})
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, FSMN_VAD)
+        repo.commit(dict.fromkeys(VAD_FILES, b"newer"))
+        assert contents(fetch_vad_files(settings=under(place, hub))) == dict.fromkeys(VAD_FILES, b"mine")
+        lock_now(place, hub, FSMN_VAD, include=("more",))
+        with pytest.raises(errors.TransferError, match="@pinned could not be fetched"):
+            fetch_vad_files(settings=under(place, hub))
+        with pytest.raises(errors.TransferError, match="@pinned could not be fetched"):
+            fetch_vad_files(revision="pinned", settings=under(place, hub))
+
+
+@pytest.fixture
+def named(repo: Repo, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A hub whose repository has moved since it was locked, and the lock file in the environment."""
+    monkeypatch.setenv("MIRRORHUB_LOCKFILE", str(place))
+    with FakeHub([repo]) as hub:
+        repo.tag("v1", at=1)
+        lock_now(place, hub, name_of(repo))
+        repo.commit({"a.txt": b"newer", "new.py": b"x"})
+        yield hub
+
+
+def face_of(repo: Repo, hub: FakeHub, file: str | None = None, **options: Any) -> Path:
+    """Ask as a program does that knows the hub's own SDK only."""
+    options["endpoint"] = hub.url
+    if repo.hub == "huggingface":
+        found = hf_face.hf_hub_download("org/name", file, **options) if file else None
+        return Path(found or hf_face.snapshot_download("org/name", **options))
+    found = ms_face.model_file_download("org/name", file, **options) if file else None
+    return Path(found or ms_face.snapshot_download("org/name", **options))
+
+
+def test_the_faces(repo: Repo, named: FakeHub) -> None:
+    """Programs that know the SDK only get what is locked, one file or all, whatever tags there are."""
+    assert face_of(repo, named, "a.txt").read_bytes() == b"first"
+    path = face_of(repo, named)
+    assert {name: (path / name).read_bytes() for name in FILES} == FILES
+    assert not (path / "new.py").exists()
+
+
+def test_the_faces_errors(repo: Repo, named: FakeHub) -> None:
+    """A file that is not locked is missing, as the SDK says that; another revision is an error of both."""
+    missing = EntryNotFoundError if repo.hub == "huggingface" else requests.HTTPError
+    with pytest.raises(missing) as raised:
+        face_of(repo, named, "new.py")
+    assert isinstance(raised.value, errors.PinnedError)
+    theirs = HfHubHTTPError if repo.hub == "huggingface" else FileDownloadError
+    with pytest.raises(theirs) as raised:
+        face_of(repo, named, revision="v1")
+    assert isinstance(raised.value, errors.PinnedError)
+    assert pickle.loads(pickle.dumps(raised.value)).difference == ()
+
+
+def test_the_faces_offline(repo: Repo, named: FakeHub) -> None:
+    """Offline the SDK finds something else on disk, and it is not taken for what is locked."""
+    fetch(name_of(repo), settings=quick(named.url, lockfile=False))
+    theirs = LocalEntryNotFoundError if repo.hub == "huggingface" else CacheNotFound
+    with pytest.raises(theirs) as raised:
+        face_of(repo, named, local_files_only=True)
+    assert isinstance(raised.value, errors.NotCachedError)
+    face_of(repo, named)
+    assert (face_of(repo, named, local_files_only=True) / "a.txt").read_bytes() == b"first"
+
+
+def test_the_name_of_the_revision_leads_to_it(place: Path, tmp_path: Path) -> None:
+    """Where the branch's name leads to a newer commit in the cache, it is led back, and nobody is asked for that."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        fetch("hf://org/name", settings=under(place, hub))
+        locked = repo.head.id
+        repo.commit({"a.txt": b"newer"})
+        fetch("hf://org/name", settings=quick(hub.url, lockfile=False))
+        hub.log.clear()
+        fetch("hf://org/name", settings=under(place, hub))
+        assert not hub.log.requests()
+    assert next(tmp_path.rglob("refs/main")).read_text() == locked
+
+
+def test_a_hub_that_knows_no_commits_is_no_liar(place: Path, forget: Callable[[], None]) -> None:
+    """An honest hub that is asked by the branch's name, and whose branch has moved, is not remembered as a liar."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+    forget()
+    with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"other", "sub/m.bin": b"n" * 5000})]) as moved:
+        settings = under(place, moved)
+        with pytest.raises(errors.PinnedError):
+            fetch("org/name", settings=settings)
+        assert "WRONG_DIGEST" not in Health(settings.state_dir).recall(named_endpoint(moved.url)).faults
+
+
+def test_a_lock_file_that_lies(place: Path, tmp_path: Path) -> None:
+    """A digest that fits no file spoils nothing in the cache: what is there is right by its own name."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        path = fetch("hf://org/name", settings=quick(hub.url, lockfile=False)).path
+        place.write_text(place.read_text().replace(repo.files["a.txt"].sha256, "0" * 64))
+        with pytest.raises(errors.PinnedError, match="the bytes are others"):
+            fetch("hf://org/name", settings=under(place, hub))
+        assert (path / "a.txt").read_bytes() == b"first"
+        assert fetch("hf://org/name", settings=quick(hub.url, lockfile=False)).reports == ()
+
+
+def test_a_long_difference() -> None:
+    """An error of a thousand lines is read by nobody: it shows some, and has all."""
+    error = errors.PinnedError("it has changed", [f"extra: {number}" for number in range(1000)])
+    assert len(error.difference) == 1000
+    assert str(error).splitlines()[-1] == "  and 980 more"

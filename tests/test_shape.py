@@ -57,11 +57,16 @@ ORDER = (
     "routing.hub_api routing.routes routing.installation",
     "startup.sitecustomize",
     "cache cache.inventory cache.selection cache.verification cache.pruning",
+    "bundle bundle.kit bundle.kit.words bundle.kit.archive bundle.kit.contents bundle.kit.checking bundle.kit.caches",
+    "bundle.kit.placing bundle.kit.noting bundle.kit.python bundle.kit.wheels bundle.kit.script bundle.joined",
+    "bundle.target bundle.pip bundle.requirements bundle.closure bundle.packing bundle.models bundle.readme",
+    "bundle.creation bundle.checked",
     "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",
     "cli.endpoints_table cli.endpoints",
     "cli.cache_folders cli.cache_rows cli.cache_verify cli.cache_prune cli.cache cli.config",
     "cli.naming cli.lock_report cli.lock cli.spelling cli.token_option cli.order cli.dry_run cli.download cli.vad",
     "cli.warmup cli.run",
+    "cli.bundle",
     "cli.why_errors cli.why_words cli.why_sheets cli.why_view cli.why_text cli.why_page cli.why cli __main__",
 )
 LAYERS = [module for layer in ORDER for module in layer.split()]

@@ -16,14 +16,16 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from mirrorhub import fetch
+from mirrorhub import Endpoint, fetch
 from mirrorhub.cli import main
 from mirrorhub.cli.why_page import page_of
 from mirrorhub.cli.why_text import print_report
 from mirrorhub.cli.why_words import CHINESE, FAULTS, language_of, words_in
+from mirrorhub.credentials import TokenStanding
 from mirrorhub.diagnosis import ADVICE
 from mirrorhub.faults import Fault
 from mirrorhub.models import Share
+from mirrorhub.refusals import advice_on_tokens
 from mirrorhub.report import (
     TWICE,
     Conviction,
@@ -172,12 +174,21 @@ def test_the_page_in_chinese() -> None:
         assert words in texts, words
 
 
+def told_of_a_token(standing: TokenStanding) -> str:
+    """What an error says of an endpoint that refuses, on one line, as a report holds it."""
+    endpoint = Endpoint("https://x.test", token_variable="A_TOKEN")
+    return " ".join(advice_on_tokens([endpoint], lambda _: standing, {"MIRRORHUB_CONFIG": "/x"}).split())
+
+
 ERRORS = {
     "there": "ResolutionError: No endpoint could say what modelscope:org/name@v1 holds. Check the network, or name "
     "endpoints that work from here in MIRRORHUB_ENDPOINTS.",
     **{fault.name: f"ResolutionError: {one[0].upper()}{one[1:]}" for fault, one in ADVICE.items()},
     "named": f"TransferError: a.bin of modelscope:org/name@v1 could not be fetched. https://x.test: "
     f"{ADVICE[Fault.CERTIFICATE]} What has come stays on disk; the next call goes on there.",
+    "withheld": f"AccessDeniedError: modelscope:org/name: {told_of_a_token('withheld')}",
+    "unset": f"AccessDeniedError: modelscope:org/name: {told_of_a_token('unset')}",
+    "refused": f"AccessDeniedError: modelscope:org/name: {told_of_a_token('sent')}",
     "time": "TransferError: transfer: not done within the 1.5 s that were allowed. What has come stays on disk; the "
     "next call goes on there.",
 }
@@ -188,7 +199,8 @@ def test_what_to_do_in_chinese(error: str) -> None:
     """What an error says is to be done is said in Chinese, and what it names stays."""
     told = words_in("zh")(error)
     names = r"modelscope:org/name(@v1)?|https://x\.test|a\.bin of|\w+Error|[A-Z_]{5,}|token|ca-certificates|1\.5 s?"
-    names += "|`pip download`|transfer|HTTPS?"
+    names += "|`pip download`|transfer|HTTPS?|`mirrorhub config`|auth = true"
+    names += r'|\[\[endpoint\]\] url = "https://x\.test" hub = "modelscope" token_variable = "X_TEST_TOKEN"'
     assert re.findall(r"[A-Za-z]{3,}", re.sub(names, "", told)) == []
     assert words_in("en")(error) == error
 

@@ -248,6 +248,8 @@ def read_config_file(environ: Mapping[str, str], *, to_be_written: bool = False)
         written["endpoints"] = _with_inline_tables(path, listed)
     if (tables := written.pop("endpoint", None)) is not None:
         written["endpoints"] = _with_tables(path, tables, written.get("endpoints", "default"))
+    if twice := _described_twice(written.get("endpoints")):
+        raise ConfigError(f"{path}: {twice} has two tables, and only the first would count: make them one")
     known = {setting.name for setting in SETTINGS if setting.in_file}
     if unknown := sorted(set(written) - known):
         raise ConfigError(f"{path}: unknown key {unknown[0]!r}; known are: endpoint, {', '.join(sorted(known))}")
@@ -261,6 +263,13 @@ def config_path(environ: Mapping[str, str]) -> Path:
     from platformdirs import user_config_path  # only needed where a call is configured
 
     return user_config_path("mirrorhub", appauthor=False) / "config.toml"
+
+
+def _described_twice(listed: object) -> Endpoint | None:
+    """Return an endpoint that has more than one table."""
+    tables = _endpoints_among(listed) if isinstance(listed, list) else ()
+    seen = [(table.address, table.hub) for table in tables]
+    return next((table for table in tables if seen.count((table.address, table.hub)) > 1), None)
 
 
 def _with_inline_tables(path: Path, listed: list[object]) -> list[object]:
@@ -355,7 +364,7 @@ def _lockfile(value: object) -> Path | None:
     """Read a lock file's path; `off` means none."""
     if value is False or (isinstance(value, str) and value.strip().casefold() in _FALSE):
         return None
-    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+    if not isinstance(value, str | os.PathLike) or not str(value).strip() or "\0" in str(value):
         raise ValueError("say a path, or off")
     return Path(value).expanduser().absolute()
 

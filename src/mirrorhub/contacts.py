@@ -76,6 +76,7 @@ class Contacts:
     def does_not_know(self, endpoint: Endpoint, commit: str) -> None:
         """An endpoint has no such commit: it is asked by the revision's name."""
         self._unknown.add((endpoint, commit))
+        self.contact(endpoint).by_name = True
 
     async def aclose(self) -> None:
         """Let go of what the hubs gathered; connections stay for the next call."""

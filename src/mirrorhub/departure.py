@@ -37,8 +37,7 @@ async def departure(
     now = await _now(entry, request, settings, client)
     difference = compare(locked_state(entry), now) if now else None
     return PinnedError(
-        f"{_what(error)} {entry} is not to be had as it is locked in {settings.lockfile}: {_said(difference)} "
-        f"`mirrorhub lock diff {entry.repo}` shows what has changed, `mirrorhub lock update {entry.repo}` takes it.",
+        f"{_what(error)} {entry} is not to be had as it is locked in {settings.lockfile}: {_said(entry, difference)}",
         difference.lines if difference else (),
         error.attempts,
     )
@@ -80,11 +79,15 @@ def _what(error: TransferError) -> str:
     return f"{error.file} of" if error.file else "A file of"
 
 
-def _said(difference: Difference | None) -> str:
+def _said(entry: LockedRepo, difference: Difference | None) -> str:
+    """Say what is the matter, and what to do about it: only what has changed in the open is to be taken."""
     if difference is None:
-        return "no endpoint has it, and none could say what there is instead."
+        return "no endpoint has it, and none could say what there is instead. Name another endpoint."
     if difference.older:
-        return "what there is now is older than what is locked."
+        return "what there is now is older than what is locked. Name another endpoint, or find out who went back."
     if difference:
-        return "it has changed since."
-    return "the listing is the one that is locked, and the bytes are others: they were changed on the way."
+        return (
+            f"it has changed since. `mirrorhub lock diff {entry.repo}` shows it, and `mirrorhub lock update "
+            f"{entry.repo}` takes it."
+        )
+    return "the listing is as locked, and the bytes are others: they were changed on the way. Name another endpoint."

@@ -12,6 +12,7 @@
       LockTimeoutError(TimeoutError)       another process holds the repository
       AudioError(ValueError)               mirrorhub.vad: not audio that can be read
       WeightsError(ValueError)             mirrorhub.vad: not the files of a known model
+      BundleError(ValueError)              mirrorhub bundle: an offline kit that is damaged, or cannot be made
 
 A message says what happened, where, and what to do next; then comes one line per attempt, the endpoint first.
 """
@@ -23,6 +24,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mirrorhub.models import Attempt
+
+
+MOST_LINES = 20
+"""Of a difference so many lines stand in a message; all are in the error's attribute."""
 
 
 class MirrorHubError(Exception):
@@ -130,7 +135,9 @@ class PinnedError(ChainError):
         self.file = file
 
     def __str__(self) -> str:
-        differing = (f"  {line}" for line in self.difference)
+        differing = [f"  {line}" for line in self.difference[:MOST_LINES]]
+        if len(self.difference) > MOST_LINES:
+            differing.append(f"  and {len(self.difference) - MOST_LINES:,} more")
         return "\n".join([self.message, *differing, *_attempt_lines(self.attempts)])
 
 
@@ -162,6 +169,19 @@ class AudioError(MirrorHubError, ValueError):
 
 class WeightsError(MirrorHubError, ValueError):
     """The model's files are missing, damaged, or not those of a known model."""
+
+
+class BundleError(MirrorHubError, ValueError):
+    """An offline kit is damaged, was altered, or cannot be made or installed.
+
+    Attributes:
+        member: What it is about: a member of the kit, a package, or the kit.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, member: str, reason: str) -> None:
+        super().__init__(f"{member}: {reason}" if member else reason)
+        self.member, self.reason = member, reason
 
 
 def _attempt_lines(attempts: Sequence[Attempt]) -> list[str]:

@@ -94,6 +94,7 @@ class Contact:
         took_s: The longest that it took in this call; 0.0 where nothing had to be connected.
         stands: A connection has stood in this call.
         answered: It has answered in this call.
+        by_name: It was asked for what is locked by a name that may mean something else by now: other bytes are no lie.
         data_origins: Whom it redirected to last, for small files and for large ones; itself where it did not.
         impressions: How it, and everybody it redirected to, did in this call.
     """
@@ -111,6 +112,7 @@ class Contact:
     took_s: float = 0.0
     stands: bool = False
     answered: bool = False
+    by_name: bool = False
     data_origins: dict[bool, str] = field(default_factory=dict)
     impressions: Impressions = field(default_factory=Impressions, repr=False)
     _moved: dict[str, str] = field(default_factory=dict, repr=False)

@@ -41,7 +41,9 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
     if request.force_download:
         return None
     if manifest is not None:
-        return _pinned(request, store_for(request.repo, settings, request.local_dir), manifest)
+        store = store_for(request.repo, settings, request.local_dir)
+        # An SDK that is offline follows the revision's name: where it leads elsewhere, it is led back.
+        return None if is_locked(manifest) and not store.names(manifest) else _pinned(request, store, manifest)
     if request.revision is None or not _is_commit(request.revision):
         return None
     tried = (remembered(request, store) for store in stores_for(request, settings))

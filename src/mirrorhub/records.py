@@ -113,6 +113,6 @@ def moment_s(raw: object) -> float:
     Raises:
         ValueError: It is none.
     """
-    if not isinstance(raw, int | float) or isinstance(raw, bool) or not 0 <= raw <= MAX_MOMENT_S:
+    if not isinstance(raw, (int, float)) or isinstance(raw, bool) or not 0 <= raw <= MAX_MOMENT_S:
         raise ValueError("no time")
     return float(raw)

@@ -49,10 +49,10 @@ def _withheld(endpoints: Sequence[Endpoint], environ: Mapping[str, str]) -> str:
     """Write the lines that mark an endpoint; a token of its own first, for that goes nowhere else."""
     names, one = " and ".join(map(str, endpoints)), endpoints[0]
     return (
-        f"The token was not sent to {names}: it goes to the official hub, and to endpoints that are marked for it. "
-        f"If one of that endpoint's own is meant, write into {config_path(environ)}\n\n"
+        f"The token was not sent to {names}: it is for the official hub. If that endpoint has one of its own, write "
+        f"into {config_path(environ)}\n\n"
         f'    [[endpoint]]\n    url = "{one.address}"\n    hub = "{one.hub}"\n'
         f'    token_variable = "{variable_for(one)}"\n\n'
-        "and put it into that variable; with auth = true in place of the last line it is sent what HF_TOKEN, "
-        "MODELSCOPE_API_TOKEN or a login holds. token= is sent to the one endpoint that is given with the call."
+        "and put it into that variable; auth = true in place of the last line sends it what the official hub is sent. "
+        "token= is sent to the one endpoint that is given with it."
     )

@@ -23,6 +23,7 @@ import click
 
 from mirrorhub import __version__
 from mirrorhub.cli.bench import bench
+from mirrorhub.cli.bundle import bundle
 from mirrorhub.cli.cache import cache
 from mirrorhub.cli.config import config
 from mirrorhub.cli.download import download
@@ -64,7 +65,7 @@ def cli(context: click.Context, verbose: int, token: str | None, endpoint: str |
     logging.getLogger("mirrorhub").setLevel(level)
 
 
-for command in (download, run, why, vad, warmup, endpoints, bench, cache, lock, config):
+for command in (download, run, why, vad, warmup, endpoints, bench, cache, lock, bundle, config):
     cli.add_command(command)
 
 

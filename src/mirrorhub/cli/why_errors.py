@@ -26,6 +26,22 @@ _SENTENCES = {
     r"could not be fetched\.": "无法取得。",
     r"not done within the ([\d.e+]+) s that were allowed\.": r"未能在允许的 \1 秒内完成。",
     r"What has come stays on disk; the next call goes on there\.": "已取得的内容保留在磁盘上，下次调用从那里继续。",
+    r"(\S+) was sent no token: (\S+), which its table names, is empty\. Put a token into it\.": (
+        r"没有向 \1 发送令牌：它的表所指的变量 \2 是空的，请把令牌放进去。"
+    ),
+    r"(\S+(?: and \S+)*) was sent a token and does not accept it for this: .* whether terms must be accepted\.": (
+        r"已向 \1 发送令牌，但它不接受：请检查令牌是否有效、是否属于该站（`mirrorhub config` 会说明令牌的来源），"
+        "并到模型页面查看是否需要接受条款。"
+    ),
+    r"The token was not sent to (\S+(?: and \S+)*): it is for the official hub\.": (
+        r"没有把令牌发给 \1：它是给官方站的。"
+    ),
+    r"If that endpoint has one of its own, write into (.*?) (\[\[endpoint\]\] .*?) and put it into that variable; "
+    r"auth = true in place of the last line sends it what the official hub is sent\.": (
+        r"如果该端点有自己的令牌，请在 \1 中写 \2 并把令牌放进这个变量；"
+        "若最后一行换成 auth = true，则把官方站的令牌也发给它。"
+    ),
+    r"token= is sent to the one endpoint that is given with it\.": "token= 只发给随它单独给出的那一个端点。",
     re.escape(OTHERWISE): "请检查网络，或在 MIRRORHUB_ENDPOINTS 中指定从这里能用的端点。",
 }
 

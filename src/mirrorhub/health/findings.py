@@ -31,6 +31,7 @@ NOT_ITS_OWN = frozenset(
     }
 )
 """These say something of the content, the caller or this machine. Who crawls is decided by who is left for it."""
+_OF_OTHER_BYTES = (Fault.WRONG_DIGEST, Fault.SHORT_BODY, Fault.LONG_BODY)
 
 
 def tell(contacts: Iterable[Contact], chain: Chain, health: Health) -> None:
@@ -77,6 +78,8 @@ def _faults(contact: Contact, chain: Chain, best: float) -> Counter[Fault]:
     name = str(contact.endpoint)
     told = Counter(Fault[one.fault] for one in chain.attempts if one.endpoint == name and one.fault)
     faults = Counter({fault: count for fault, count in told.items() if fault not in NOT_ITS_OWN})
+    if contact.by_name:
+        faults -= Counter({fault: faults[fault] for fault in _OF_OTHER_BYTES})
     # A call may be over before it is decided; that bodies were taken from both says enough then.
     overtaken = Fault.CRAWLING in told and best > 2 * _rate(contact.impressions.whole)
     if chain.is_slow(contact.endpoint) or overtaken:

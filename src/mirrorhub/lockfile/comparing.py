@@ -70,9 +70,9 @@ def compare(locked: State, now: State) -> Difference:
     return Difference(
         tuple(_moved(locked, now)),
         tuple(_older(locked, now)) if differing or before.keys() != after.keys() else (),
-        tuple(f"changed: {path}: {_told(before[path])} -> {_told(after[path])}" for path in differing),
-        tuple(f"removed: {path} ({_told(before[path])})" for path in before if path not in after),
-        tuple(f"extra: {path} ({_told(after[path])})" for path in after if path not in before),
+        tuple(f"changed: {_shown(path)}: {_told(before[path])} -> {_told(after[path])}" for path in differing),
+        tuple(f"removed: {_shown(path)} ({_told(before[path])})" for path in before if path not in after),
+        tuple(f"extra: {_shown(path)} ({_told(after[path])})" for path in after if path not in before),
     )
 
 
@@ -102,6 +102,11 @@ def _older(locked: State, now: State) -> Iterable[str]:
 
 def _day(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def _shown(path: str) -> str:
+    """Return a path as it can be read: nothing in it turns the order of a line around."""
+    return path if path.isprintable() else ascii(path)
 
 
 def _told(entry: FileEntry) -> str:

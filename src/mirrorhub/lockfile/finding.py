@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mirrorhub.errors import ConfigError
 from mirrorhub.lockfile import LOCK_NAME
 
 FOUND = "found from the working directory"
@@ -48,8 +49,15 @@ def found_lock() -> Path | None:
 
 
 def new_lock() -> Path:
-    """Return where a lock file belongs that is not there yet: in the project's root, else in the working directory."""
-    start = Path.cwd()
+    """Return where a lock file belongs that is not there yet: in the project's root, else in the working directory.
+
+    Raises:
+        ConfigError: The working directory is gone.
+    """
+    try:
+        start = Path.cwd()
+    except OSError as error:
+        raise ConfigError(f"the working directory cannot be used: {error.strerror}") from None
     root = project_folders(start, _home())[-1]
     return (root if _is_root(root) else start) / LOCK_NAME
 
@@ -72,7 +80,8 @@ def refusal(path: Path) -> str | None:
     """
     if os.name != "posix":
         return None
-    return distrust(list(_way_to(path)), os.geteuid())
+    user = getattr(os, "geteuid")()  # noqa: B009 - known to type checkers on POSIX only
+    return distrust(list(_way_to(path)), user)
 
 
 def distrust(way: Sequence[Standing], user: int) -> str | None:

@@ -106,9 +106,11 @@ def listed(wish: Wish, settings: Settings) -> Listed:
 
     Raises:
         MirrorHubError: Nobody could say.
-        ConfigError: Nothing matches.
+        ConfigError: Nothing matches, or nobody vouches for it.
     """
     manifest = resolve(str(wish.repo), wish.revision, **_options(wish, settings))
+    if manifest.vouched_by.kind == "nobody":
+        raise ConfigError(f"{wish.repo}: nobody vouches for what is on disk; lock it where there is a network")
     files = wanted_files(manifest, Wanted(allow=wish.include, ignore=wish.exclude))
     if not files and manifest.files:
         raise ConfigError(f"{wish.repo}: no file matches: nothing would be locked")
@@ -141,13 +143,15 @@ def write_lock(place: Path, entries: Iterable[LockedRepo], gone: Iterable[tuple[
     """Write entries into a lock file, there or not; others in it stay as they are.
 
     Raises:
-        ConfigError: What is there cannot be read.
-        OSError: The disk refuses.
+        ConfigError: What is there cannot be read, or nothing can be written.
     """
     lock = load_lock(place) if place.exists() else LockFile()
     for key in gone:
         lock = lock.without(key)
-    save_lock(place, lock.with_all(entries))
+    try:
+        save_lock(place, lock.with_all(entries))
+    except OSError as error:
+        raise ConfigError(f"lock file {place}: cannot be written: {error.strerror or error}") from None
 
 
 def _options(wish: Wish, settings: Settings) -> Options:

@@ -23,7 +23,7 @@ from mirrorhub.config import Settings
 from mirrorhub.http.redact import redact
 from mirrorhub.models import Endpoint
 
-MAX_TEXT = 400
+MAX_TEXT = 800
 """Characters of one text that are kept."""
 HIDDEN = "***"
 T = TypeVar("T")

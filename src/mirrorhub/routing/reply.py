@@ -76,8 +76,10 @@ def of_file(question: Question, manifest: Manifest) -> Reply:
     if entry is None:
         return Reply(404, known | _missing("EntryNotFound"))
     size = {} if entry.size is None else {"content-length": str(entry.size)}
-    linked = {"x-linked-etag": f'"{entry.sha256}"', "x-linked-size": str(entry.size)} if entry.sha256 else {}
-    return Reply(200, known | size | linked | {"etag": f'"{entry.sha256 or entry.git_sha1}"'})
+    linked = (
+        {"x-linked-etag": f'"{entry.sha256}"', "x-linked-size": str(entry.size)} if entry.etag == entry.sha256 else {}
+    )
+    return Reply(200, known | size | linked | {"etag": f'"{entry.etag}"'})
 
 
 def _missing(code: str) -> dict[str, str]:

@@ -103,10 +103,12 @@ class HuggingFaceStore:
         """Yield blobs that bear the content's name, which all snapshots share, and files that stand in for links."""
         note, folder = self.note(manifest), self.place(manifest)
         for entry in missing:
+            # What a blob is called says what it should be; what else is known of the file may be said of another one.
+            named = replace(entry, sha256=None) if entry.git_sha1 else entry
             if entry.etag is not None:
-                yield entry, self.home / "blobs" / entry.etag
+                yield named, self.home / "blobs" / entry.etag
             if note is not None and entry.path in note.stamps:
-                yield entry, folder / entry.path
+                yield named, folder / entry.path
 
     def told(self, manifest: Manifest, entries: Iterable[FileEntry]) -> Mapping[str, Stamp]:
         """Blobs are named after their content, and hashed all the same: the SDK compares no more than their size."""

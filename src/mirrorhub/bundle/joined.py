@@ -1,0 +1,84 @@
+"""The installer as one file: the modules of `kit`, and the two that they stand on, one after the other."""
+
+from __future__ import annotations
+
+import ast
+from importlib.resources import files
+
+MODULES = (
+    "paths",
+    "records",
+    "bundle.kit.words",
+    "bundle.kit.archive",
+    "bundle.kit.contents",
+    "bundle.kit.checking",
+    "bundle.kit.caches",
+    "bundle.kit.placing",
+    "bundle.kit.noting",
+    "bundle.kit.python",
+    "bundle.kit.wheels",
+    "bundle.kit.script",
+)
+_HEAD = '''#!/usr/bin/env python3
+"""Install an offline kit: python3 kit.zip, python3 install.py kit.zip, or from the folder where it was unpacked.
+
+Python 3.8 or later and its pip are all that is needed; no network is used. Written by `mirrorhub bundle create` out of
+the modules that `mirrorhub bundle install` runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Nothing that lies beside this file is to be imported in place of what belongs to Python.
+if sys.path and sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
+    del sys.path[0]
+'''
+_STARTER = '''"""Run the installer beside this file, in a zip file or a folder."""
+
+import os
+import sys
+
+if sys.version_info < (3, 8):
+    sys.exit("install: Python 3.8 or later is needed, and this is %d.%d" % sys.version_info[:2])
+place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "install.py")
+exec(compile(__loader__.get_data(place), place, "exec"))
+'''
+_FOOT = """
+
+if __name__ == "__main__":
+    sys.exit(main(here=os.path.dirname(os.path.abspath(__file__))))
+"""
+
+
+def installer() -> str:
+    """Return the installer's text; the same for the same version of this package."""
+    return _HEAD + "".join(f"\n\n# {name}\n\n{_body(source_of(name))}" for name in MODULES) + _FOOT
+
+
+def starter() -> str:
+    """Return what Python runs when it is given the kit itself; also one that cannot read the installer."""
+    return _STARTER
+
+
+def source_of(name: str) -> str:
+    """Return a module's source."""
+    *folders, module = name.split(".")
+    place = files("mirrorhub")
+    for folder in folders:
+        place = place.joinpath(folder)
+    return place.joinpath(f"{module}.py").read_text(encoding="utf-8")
+
+
+def _body(source: str) -> str:
+    """Return a module without what it imports from the others: all of that stands above it."""
+    lines = source.splitlines()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and node.module and _is_above(node.module):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _is_above(module: str) -> bool:
+    return module == "__future__" or module.partition(".")[0] == "mirrorhub"

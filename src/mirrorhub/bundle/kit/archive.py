@@ -1,0 +1,252 @@
+"""The kit as it lies there, a zip file or the folder that it was unpacked to: which members it has, and their bytes.
+
+Of a zip file only the form that `mirrorhub bundle create` writes is read: stored members, one right behind the other
+from the first byte to the directory, the manifest first. So there is nothing to unpack that could grow, nothing hidden
+between, and no two names for the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from mirrorhub.bundle.kit.words import KitError
+from mirrorhub.paths import path_problem, twins
+
+MANIFEST = "manifest.json"
+MAX_MEMBERS = 100_000
+MAX_DIRECTORY = 32 << 20
+"""Bytes of a zip file's directory: all of it is held in memory."""
+BLOCK_SIZE = 1 << 20
+_END, _END64, _LOCATOR, _LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\3\4"
+_UTF8 = 0x800
+_ENCRYPTED = 0x2041
+
+
+class ZipKit:
+    """A kit as one zip file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file: IO[bytes] = open_regular(path)
+        try:
+            self._places: dict[str, tuple[int, int]] = dict(_places_in(self._file))
+        except BaseException:
+            self.close()
+            raise
+
+    def sizes(self) -> dict[str, int]:
+        """Return each member's size, by its name."""
+        return {name: size for name, (_, size) in self._places.items()}
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a member's bytes.
+
+        Raises:
+            KitError: It is cut off.
+        """
+        start, left = self._places[name]
+        self._file.seek(start)
+        while left:
+            block = self._file.read(min(left, BLOCK_SIZE))
+            if not block:
+                raise KitError("short", name)
+            left -= len(block)
+            yield block
+
+    def digest(self) -> str:
+        """Return the sha256 of the whole file."""
+        hasher = hashlib.sha256()
+        self._file.seek(0)
+        for block in iter(lambda: self._file.read(BLOCK_SIZE), b""):
+            hasher.update(block)
+        return hasher.hexdigest()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class FolderKit:
+    """A kit as the folder that it was unpacked to; what else lies there is left alone, and never read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._root = Path(path)
+        if not (self._root / MANIFEST).is_file():
+            raise KitError("no_manifest", path)
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of everything that may be a member, by its name.
+
+        Raises:
+            KitError: A link or a device is among them.
+        """
+        found: dict[str, int] = {}
+        for entry in _entries_of(self._root, ""):
+            found[entry] = (self._root / entry).lstat().st_size
+        return found
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a member's bytes.
+
+        Raises:
+            KitError: It is no file.
+        """
+        with open_regular(str(self._root / name)) as file:
+            while True:
+                block = file.read(BLOCK_SIZE)
+                if not block:
+                    return
+                yield block
+
+    def digest(self) -> str:
+        """Return nothing: a folder has no digest of its own."""
+        return ""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def open_kit(path: str) -> ZipKit | FolderKit:
+    """Open a kit.
+
+    Raises:
+        KitError: It is none.
+        OSError: It cannot be read.
+    """
+    if not Path(path).exists():
+        raise KitError("not_there", path)
+    return FolderKit(path) if Path(path).is_dir() else ZipKit(path)
+
+
+def open_regular(path: str) -> IO[bytes]:
+    """Open a file to read, and nothing that only looks like one.
+
+    Raises:
+        KitError: It is something else.
+        OSError: It cannot be read.
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if stat.S_ISREG(os.fstat(number).st_mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    raise KitError("link", path)
+
+
+def _entries_of(root: Path, below: str) -> Iterator[str]:
+    """Yield what a kit may consist of: files in the folder itself, and all of `wheels` and `models`; no link."""
+    for name in sorted(place.name for place in (root / below).iterdir()):
+        path = f"{below}/{name}" if below else name
+        mode = (root / path).lstat().st_mode
+        if stat.S_ISREG(mode):
+            yield path
+        elif below or path in ("wheels", "models"):
+            if not stat.S_ISDIR(mode):
+                raise KitError("link", path)
+            yield from _entries_of(root, path)
+
+
+def _places_in(file: IO[bytes]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield each member's name, and where its bytes start and how many they are."""
+    end = _directory_start(file)
+    members = _members_of(file)
+    _check_names(members)
+    position = 0
+    for member in sorted(members, key=lambda one: one.header_offset):
+        if member.header_offset != position:
+            raise KitError("overlaps", member.filename)
+        start = position + _header_size(file, member)
+        position = start + member.file_size
+        yield member.filename, (start, member.file_size)
+    if position != end:
+        raise KitError("repacked", reason="bytes between members and directory")
+
+
+def _members_of(file: IO[bytes]) -> list[zipfile.ZipInfo]:
+    try:
+        members = zipfile.ZipFile(file).infolist()
+    except (zipfile.BadZipFile, ValueError, LookupError, NotImplementedError, struct.error) as error:
+        raise KitError("repacked", reason=type(error).__name__) from error
+    if len(members) > MAX_MEMBERS:
+        raise KitError("too_many")
+    for member in members:
+        _check_member(member)
+    return members
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    name = member.orig_filename
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    # zipfile cuts a name off at NUL, and turns the slashes of some systems.
+    problem = "has a control character" if "\0" in name else path_problem(name)
+    if problem or member.filename != name:
+        raise KitError("name", name, reason=problem or "has other separators")
+    if kind not in (0, stat.S_IFREG) or member.external_attr & 0x10:
+        raise KitError("link", name)
+    if member.flag_bits & _ENCRYPTED:
+        raise KitError("encrypted", name)
+    if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
+        raise KitError("compressed", name)
+    if member.flag_bits & ~_UTF8:
+        raise KitError("repacked", name, reason=f"flags {member.flag_bits:#x}")
+
+
+def _check_names(members: list[zipfile.ZipInfo]) -> None:
+    names = [member.filename for member in members]
+    if len(set(names)) < len(names):
+        raise KitError("twice", next(name for name in names if names.count(name) > 1))
+    both = twins(names)
+    if both:
+        raise KitError("twice", both[1])
+    if MANIFEST not in names:
+        raise KitError("no_manifest")
+    if min(members, key=lambda one: one.header_offset).filename != MANIFEST:
+        raise KitError("not_first", MANIFEST)
+
+
+def _header_size(file: IO[bytes], member: zipfile.ZipInfo) -> int:
+    """Return how long the header before a member's bytes is; it has to say the same as the directory."""
+    file.seek(member.header_offset)
+    fixed = file.read(30)
+    if len(fixed) < 30 or fixed[:4] != _LOCAL:
+        raise KitError("short", member.filename)
+    flags, method = struct.unpack("<HH", fixed[6:10])
+    name_size, extra_size = struct.unpack("<HH", fixed[26:30])
+    name = file.read(name_size)
+    if name != member.filename.encode("utf-8") or (flags, method) != (member.flag_bits, 0):
+        raise KitError("repacked", member.filename, reason="two headers")
+    return 30 + int(name_size) + int(extra_size)
+
+
+def _directory_start(file: IO[bytes]) -> int:
+    """Return where the directory starts, which has to be of a size that can be held, and to end with the file."""
+    total = file.seek(0, os.SEEK_END)
+    tail = _read_at(file, max(0, total - 22), 22)
+    if len(tail) < 22 or tail[:4] != _END or tail[20:] != b"\0\0":
+        raise KitError("no_zip")
+    count, size, start = struct.unpack("<HII", tail[10:20])
+    end = total - 22
+    locator = _read_at(file, end - 20, 20) if end >= 20 else b""
+    if locator[:4] == _LOCATOR:
+        end -= 76
+        record = _read_at(file, end, 56) if end >= 0 else b""
+        if len(record) < 56 or record[:4] != _END64:
+            raise KitError("repacked", reason="zip64")
+        count, size, start = struct.unpack("<QQQ", record[32:56])
+    if count > MAX_MEMBERS or size > MAX_DIRECTORY:
+        raise KitError("too_many")
+    if start + size != end:
+        raise KitError("repacked", reason="bytes before or after the members")
+    return int(start)
+
+
+def _read_at(file: IO[bytes], position: int, size: int) -> bytes:
+    file.seek(position)
+    return file.read(size)
