@@ -87,7 +87,7 @@ def test_mirrorhub_knows_it(name: str, kit_of_both: Path) -> None:
 def test_the_second_run(kit: Path, tmp_path: Path, capsys: Capture) -> None:
     """Run again, it says that there is nothing to do, and does nothing."""
     assert install_script([str(kit), "--lang", "en"]) == 0
-    assert "placed 4 files" in capsys.readouterr().out
+    assert "(files: 4)" in capsys.readouterr().out
     before = stamps_below(tmp_path / "ms")
     assert install_script([str(kit), "--lang", "en"]) == 0
     assert "nothing to do" in capsys.readouterr().out
@@ -301,7 +301,7 @@ def test_verify_writes_nothing(kit: Path, tmp_path: Path, capsys: Capture) -> No
     before = stamps_below(tmp_path)
     assert main(["bundle", "verify", str(kit)]) == 0
     told = capsys.readouterr().out
-    assert "model org/name@master: 4 files" in told
+    assert "model org/name@master (files: 4, " in told
     assert "verified: all 9 members are as listed" in told
     assert stamps_below(tmp_path) == before
 

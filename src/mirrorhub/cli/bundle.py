@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from mirrorhub.bundle.kit.words import size_text
+from mirrorhub.cli.cache_rows import counted
 from mirrorhub.cli.naming import parse_name
 from mirrorhub.cli.source import FOLDER, given, source_options, story
 from mirrorhub.cli.spelling import SpeltCommand
@@ -174,7 +175,8 @@ def _parted(model: str) -> tuple[str, str | None, Sequence[str]]:
 def _tell(model: str, snapshot: Snapshot) -> None:
     for line in story(snapshot):
         click.echo(line, err=True)
-    click.echo(f"{model}: {len(snapshot.files)} files, vouched for by: {snapshot.vouched_by}", err=True)
+    files = counted(len(snapshot.files), "file", "files")
+    click.echo(f"{model}: {files}, vouched for by: {snapshot.vouched_by}", err=True)
     if not snapshot.files:
         raise click.UsageError(f"{model}: no file matches, so there is nothing to put into a kit.")
     if snapshot.stale:

@@ -87,6 +87,8 @@ def interpreter_of(path: str) -> Interpreter:
         glibc = tuple(int(part) for part in re.findall(r"\d+", raw["glibc"])) or None
         version, implementation, platform = (str(raw[name]) for name in ("version", "implementation", "platform"))
         pip, ensurepip = bool(raw["pip"]), bool(raw["ensurepip"])
+    except KitError:
+        raise
     except (OSError, ValueError, LookupError, TypeError, subprocess.SubprocessError) as error:
         raise KitError("no_python", path, code=2, reason=type(error).__name__) from error
     return Interpreter(path, version, implementation, platform, glibc, pip, ensurepip)
