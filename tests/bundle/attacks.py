@@ -140,6 +140,12 @@ def _many(members: Members) -> bytes:
     return body + directory + end64 + locator + end
 
 
+def _long_directory(members: Members) -> bytes:
+    """A directory that is longer than may be held in memory; nothing of it is read."""
+    body, directory = zipped(members)[:1000], bytes(33 << 20)
+    return body + directory + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 9, 9, len(directory), len(body), 0)
+
+
 def _whose_directory_is_not_there(members: Members) -> bytes:
     data = zipped(members)
     return data[:-22] + data[-22:-6] + struct.pack("<I", len(data) * 2) + data[-2:]
@@ -191,6 +197,7 @@ ATTACKS: dict[str, Attack] = {
     "two names in two headers": Attack(_altered(local_name=b"../evil"), "two headers"),
     "overlapping members": Attack(_overlapping, "shares bytes with another member"),
     "a hundred thousand members": Attack(_many, "more members than a kit may have"),
+    "a directory of 33 MiB": Attack(_long_directory, "more members than a kit may have"),
     "no manifest": Attack(
         lambda members: zipped({name: data for name, data in members.items() if name != MANIFEST}),
         "has no manifest.json",

@@ -96,7 +96,7 @@ def test_a_kit_on_a_machine_without_a_network(cell: Cell, tmp_path: Path, monkey
 
     done = cell.run(python, "kit.zip")
     assert done.returncode == 0, done.stderr
-    assert "placed 4 files" in done.stdout
+    assert "(files: 4)" in done.stdout
     inside = cell.folder / "kit-venv" / "bin"
     found = cell.run(str(inside / "mirrorhub"), "vad", "sample.flac", "--json")
     assert (found.returncode, found.stderr) == (0, "")

@@ -8,7 +8,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,13 @@ def contents_of(folder: str | Path) -> dict[str, bytes]:
     """Every file of a snapshot."""
     root = Path(folder)
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder."""
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
 
 
 def stamps_below(folder: Path) -> dict[str, int]:
@@ -80,7 +87,7 @@ def test_mirrorhub_knows_it(name: str, kit_of_both: Path) -> None:
 def test_the_second_run(kit: Path, tmp_path: Path, capsys: Capture) -> None:
     """Run again, it says that there is nothing to do, and does nothing."""
     assert install_script([str(kit), "--lang", "en"]) == 0
-    assert "placed 4 files" in capsys.readouterr().out
+    assert "(files: 4)" in capsys.readouterr().out
     before = stamps_below(tmp_path / "ms")
     assert install_script([str(kit), "--lang", "en"]) == 0
     assert "nothing to do" in capsys.readouterr().out
@@ -134,9 +141,7 @@ def test_other_caches(kit_of_both: Path, tmp_path: Path, capsys: Capture) -> Non
 def test_an_unpacked_kit(kit_members: dict[str, bytes], tmp_path: Path, capsys: Capture) -> None:
     """A folder where a kit was unpacked is a kit; what else lies in it is left alone, but not among the members."""
     folder = tmp_path / "folder"
-    for name, data in kit_members.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
+    fill(folder, kit_members)
     (folder / ".DS_Store").write_bytes(b"theirs")
     assert install_script([str(folder)]) == 0
     assert contents_of(tmp_path / "ms" / SNAPSHOT) == FILES
@@ -148,9 +153,7 @@ def test_an_unpacked_kit(kit_members: dict[str, bytes], tmp_path: Path, capsys: 
 def test_a_link_in_an_unpacked_kit(kit_members: dict[str, bytes], tmp_path: Path, capsys: Capture) -> None:
     """A link in it is refused: what it leads to may be anything."""
     folder = tmp_path / "folder"
-    for name, data in kit_members.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
+    fill(folder, kit_members)
     member = next((folder / "models").iterdir())
     member.rename(tmp_path / "elsewhere")
     member.symlink_to(tmp_path / "elsewhere")
@@ -170,15 +173,17 @@ PLANTED = {
 
 @pytest.mark.parametrize("place", PLANTED.values(), ids=PLANTED)
 def test_a_planted_link(place: str, kit: Path, tmp_path: Path, capsys: Capture) -> None:
-    """Nothing is written through a link that stands in the place of one of the cache's folders."""
+    """Nothing is written, believed or removed through a link that stands in the place of one of the folders."""
     outside = tmp_path / "outside"
-    outside.mkdir()
+    fill(outside, {**FILES, "x.txt": b"x", "mine.kit": b"mine", "ready/mine.kit": b"mine"})
+    fill(outside / "master", FILES)
+    before = stamps_below(outside)
     link = tmp_path / "ms" / place
     link.parent.mkdir(parents=True)
     link.symlink_to(outside)
     assert install_script([str(kit), "--lang", "en"]) == 1
     assert f"{link}: a symbolic link stands" in capsys.readouterr().err
-    assert list(outside.iterdir()) == []
+    assert stamps_below(outside) == before
 
 
 def test_a_planted_link_to_a_file(kit: Path, tmp_path: Path) -> None:
@@ -296,7 +301,7 @@ def test_verify_writes_nothing(kit: Path, tmp_path: Path, capsys: Capture) -> No
     before = stamps_below(tmp_path)
     assert main(["bundle", "verify", str(kit)]) == 0
     told = capsys.readouterr().out
-    assert "model org/name@master: 4 files" in told
+    assert "model org/name@master (files: 4, " in told
     assert "verified: all 9 members are as listed" in told
     assert stamps_below(tmp_path) == before
 
@@ -444,6 +449,19 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 sys.exit(main(sys.argv[1:]))
 """
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks of POSIX")
+def test_what_is_half_written(kit: Path, tmp_path: Path) -> None:
+    """What a dead installer has left half-written goes; what a living one is writing just now stays."""
+    import fcntl
+
+    ready = tmp_path / "ms/models/org--name/.mirrorhub/ready"
+    fill(ready, {"sha256-0.dead.kit": b"half", "sha256-0.living.kit": b"half"})
+    with (ready / "sha256-0.living.kit").open("rb") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        assert install_script([str(kit)]) == 0
+    assert [path.name for path in ready.iterdir()] == ["sha256-0.living.kit"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits")

@@ -122,17 +122,24 @@ def test_a_wheel_that_climbs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
 def test_no_password_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A password in an index's address is in no message, and no process shows it among its arguments."""
+    """A password in an index's address is in no message and in no arguments; tokens of hubs are not pip's business."""
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     index = "http://user:aSecret@127.0.0.1:9/simple"
     assert main(["bundle", "create", "--wheels", "app", "--index", index, "-o", str(tmp_path / "kit.zip")]) == 1
     assert "aSecret" not in "".join(capfd.readouterr())
-    sources = Sources(index, (index,), (index, "dist"))
+    monkeypatch.setenv("HF_TOKEN", "aSecret")
+    monkeypatch.setenv("HOUSE_TOKEN", "aSecret")
+    sources = Sources(index, (index,), (index, "dist"), frozenset({"HOUSE_TOKEN"}))
     assert sources.options() == ["--find-links", "dist"]
     assert "aSecret" not in repr(sources)
-    assert sources.environment()["PIP_INDEX_URL"] == index
+    environment = sources.environment()
+    assert {name for name in environment if "aSecret" in environment[name]} == {
+        "PIP_INDEX_URL",
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_FIND_LINKS",
+    }
 
 
 WRONG = {

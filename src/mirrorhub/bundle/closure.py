@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def collect(roots: Sequence[Root], target: Target, sources: Sources, folder: Pat
         reached, missing = reach([root.needed for root in roots], wheels, target)
         if not missing:
             chosen = [wheels[name] for name in sorted(reached)]
-            _confirm(roots, chosen, target, folder)
+            _confirm(roots, chosen, target, sources, folder)
             return chosen
         wanted += missing
-        known = Sources(sources.index, sources.extra, (*sources.links, str(place)))
+        known = replace(sources, links=(*sources.links, str(place)))
     raise BundleError(
         "wheels", f"what {', '.join(root.asked for root in roots)} needs is not complete after {ROUNDS} tries"
     )
@@ -126,7 +126,7 @@ def _bare(need: Requirement) -> str:
     return f"{need.name}{extras}{need.specifier}"
 
 
-def _confirm(roots: Sequence[Root], wheels: Sequence[Wheel], target: Target, folder: Path) -> None:
+def _confirm(roots: Sequence[Root], wheels: Sequence[Wheel], target: Target, sources: Sources, folder: Path) -> None:
     """Let pip itself say that nothing else is needed: it is asked to install them from nowhere else.
 
     Raises:
@@ -139,7 +139,8 @@ def _confirm(roots: Sequence[Root], wheels: Sequence[Wheel], target: Target, fol
     pins = [f"{wheel.name}=={wheel.version}" for wheel in wheels]
     options = ["--dry-run", "--no-index", "--only-binary=:all:", "--ignore-installed", *target.pip_options()]
     place = [] if target.is_here else ["--target", str(folder / "nowhere")]
-    run_pip(["install", *options, *place, *pins, *_extras(roots)], Sources(links=(str(own),)), target)
+    nowhere_else = Sources(links=(str(own),), private=sources.private)
+    run_pip(["install", *options, *place, *pins, *_extras(roots)], nowhere_else, target)
 
 
 def _extras(roots: Iterable[Root]) -> Iterator[str]:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mirrorhub.bundle.target import Target
-from mirrorhub.config import Settings
 from mirrorhub.credentials import installer_environment
 from mirrorhub.errors import BundleError, ConfigError
 from mirrorhub.http.redact import redact
@@ -47,15 +46,17 @@ class Sources:
         index: Instead of the configured index.
         extra: Beside it.
         links: Folders, or pages, with wheels.
+        private: Variables that hold tokens: pip, and what is built, sees none of them.
     """
 
     index: str | None = field(default=None, repr=False)
     extra: tuple[str, ...] = field(default=(), repr=False)
     links: tuple[str, ...] = field(default=(), repr=False)
+    private: frozenset[str] = frozenset()
 
     def environment(self) -> dict[str, str]:
         """Return what pip's environment says of them: an address may hold a password, and arguments can be seen."""
-        said = installer_environment(os.environ, Settings.load().own_tokens.keys())
+        said = installer_environment(os.environ, self.private)
         if self.index:
             said["PIP_INDEX_URL"] = self.index
         if self.extra:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from mirrorhub.bundle.kit.words import size_text
+from mirrorhub.cli.cache_rows import counted
 from mirrorhub.cli.naming import parse_name
 from mirrorhub.cli.source import FOLDER, given, source_options, story
 from mirrorhub.cli.spelling import SpeltCommand
@@ -129,6 +130,7 @@ def _wheel_order(options: dict[str, Any]) -> WheelOrder | None:
     from mirrorhub.bundle.pip import Sources
     from mirrorhub.bundle.requirements import read_requirements
     from mirrorhub.bundle.target import target_of
+    from mirrorhub.config import Settings
 
     asked = read_requirements(options["wheels"], options["requirements"])
     target = target_of(options["python"], options["platform"], options["implementation"], options["abi"])
@@ -138,7 +140,8 @@ def _wheel_order(options: dict[str, Any]) -> WheelOrder | None:
         return None
     if lost := [one for one in options["find_links"] if "://" not in one and not Path(one).exists()]:
         raise click.UsageError(f"--find-links {lost[0]}: there is no such folder.")
-    sources = Sources(options["index"], options["extra_index"], options["find_links"])
+    private = frozenset(Settings.load().own_tokens)
+    sources = Sources(options["index"], options["extra_index"], options["find_links"], private)
     return WheelOrder(tuple(asked), target, sources)
 
 
@@ -174,7 +177,8 @@ def _parted(model: str) -> tuple[str, str | None, Sequence[str]]:
 def _tell(model: str, snapshot: Snapshot) -> None:
     for line in story(snapshot):
         click.echo(line, err=True)
-    click.echo(f"{model}: {len(snapshot.files)} files, vouched for by: {snapshot.vouched_by}", err=True)
+    files = counted(len(snapshot.files), "file", "files")
+    click.echo(f"{model}: {files}, vouched for by: {snapshot.vouched_by}", err=True)
     if not snapshot.files:
         raise click.UsageError(f"{model}: no file matches, so there is nothing to put into a kit.")
     if snapshot.stale:

@@ -151,7 +151,8 @@ def is_file_of(place: Path, file: KitFile) -> bool:
 
 def _compared(seat: Seat) -> Staged:
     """Compare what is there with the kit."""
-    for folder in (seat.home / OWN_FOLDER, seat.home / "snapshots", seat.target):
+    own = seat.home / OWN_FOLDER
+    for folder in (own, own / "ready", seat.home / "snapshots", seat.target):
         refuse_planted(folder)
     return Staged(seat, tuple(file for file in seat.model.shipped if not _is_placed(seat, seat.target, file)))
 

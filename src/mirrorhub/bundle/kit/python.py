@@ -49,6 +49,7 @@ folders = [pathlib.Path(ensurepip.__file__).parent / "_bundled", sysconfig.get_c
 found = [str(wheel) for folder in folders if folder for wheel in pathlib.Path(folder).glob("pip-*.whl")]
 print(*found[:1])
 """
+_LEFT_OUT = ("PIP_", "PYTHON", "MIRRORHUB_", "MODELSCOPE_", "HF_", "HUGGING_FACE_", "HUGGINGFACE_")
 _MANYLINUX = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 _IMPLEMENTATIONS = {"cp": "cpython", "pp": "pypy"}
 
@@ -87,6 +88,8 @@ def interpreter_of(path: str) -> Interpreter:
         glibc = tuple(int(part) for part in re.findall(r"\d+", raw["glibc"])) or None
         version, implementation, platform = (str(raw[name]) for name in ("version", "implementation", "platform"))
         pip, ensurepip = bool(raw["pip"]), bool(raw["ensurepip"])
+    except KitError:
+        raise
     except (OSError, ValueError, LookupError, TypeError, subprocess.SubprocessError) as error:
         raise KitError("no_python", path, code=2, reason=type(error).__name__) from error
     return Interpreter(path, version, implementation, platform, glibc, pip, ensurepip)
@@ -241,7 +244,7 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _environment() -> dict[str, str]:
-    """The environment without what would lead pip to an index, or Python to other modules."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    """The environment without what would lead pip to an index, or Python to other modules; and without hubs' tokens."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
     offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return {**kept, **offline, "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8"}

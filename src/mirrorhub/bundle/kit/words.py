@@ -92,8 +92,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # What is told on the way
     "reading": ("kit {digest}, made by {maker}", "离线包 {digest}，由 {maker} 生成"),
     "has_model": (
-        "model {name}: {files} files, {size} (vouched for by: {voucher})",
-        "模型 {name}：{files} 个文件，{size}（担保者：{voucher}）",
+        "model {name} (files: {files}, {size}; vouched for by: {voucher})",
+        "模型 {name}（{files} 个文件，{size}；担保者：{voucher}）",
     ),
     "has_wheels": (
         "wheels: {count}, {size}, for Python {python}, {platform}",
@@ -104,12 +104,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "已验证：全部 {count} 个成员与清单一致；没有写入任何内容",
     ),
     "checked": ("every member is as listed", "所有成员与清单一致"),
-    "placed": ("model {name}: placed {count} files in {place}", "模型 {name}：{count} 个文件已放入 {place}"),
+    "placed": ("model {name}: placed in {place} (files: {count})", "模型 {name}：{count} 个文件已放入 {place}"),
     "placed_already": (
         "model {name}: nothing to do, all of it is in {place}",
         "模型 {name}：无需操作，已全部在 {place}",
     ),
-    "installed": ("wheels: installed {count} packages for {python}", "wheel：已为 {python} 安装 {count} 个包"),
+    "installed": ("wheels: installed for {python} (packages: {count})", "wheel：已为 {python} 安装 {count} 个包"),
     "installed_already": ("wheels: nothing to do, {python} has all of them", "wheel：无需操作，{python} 已全部安装"),
     "making_venv": ("making a virtual environment in {place}", "正在 {place} 创建虚拟环境"),
     "say_caches": ("programs find the models with: {assignments}", "程序通过以下环境变量找到模型：{assignments}"),
