@@ -37,13 +37,18 @@ def quick(*endpoints: Endpoint) -> Settings:
 
 
 IN_VARIABLES: dict[str, str] = {}
-CASES: list[tuple[HubName, Given, dict[str, str]]] = [
+CASES: list[Any] = [
     ("huggingface", "argument", IN_VARIABLES),
     ("huggingface", "stored", IN_VARIABLES),
-    ("huggingface", "none", IN_VARIABLES),
-    ("modelscope", "argument", IN_VARIABLES),
+    pytest.param("huggingface", "none", IN_VARIABLES, marks=pytest.mark.slow),
+    pytest.param("modelscope", "argument", IN_VARIABLES, marks=pytest.mark.slow),
     ("modelscope", "none", IN_VARIABLES),
-    ("huggingface", "stored", {"huggingface": "HUGGING_FACE_HUB_TOKEN", "modelscope": "login"}),
+    pytest.param(
+        "huggingface",
+        "stored",
+        {"huggingface": "HUGGING_FACE_HUB_TOKEN", "modelscope": "login"},
+        marks=pytest.mark.slow,
+    ),
     ("modelscope", "stored", {"modelscope": "login", "huggingface": "login"}),
 ]
 
@@ -99,8 +104,13 @@ WAYS: dict[str, Callable[[HubName, Any], object]] = {
 WITHOUT_HEADERS = ("the faces", "the SDKs")
 
 
-@pytest.mark.parametrize("hub", HUBS)
-@pytest.mark.parametrize("way", WAYS)
+QUICK = ("a probe", "the SDKs")
+"""Of one hub these are enough by default."""
+BOTH: list[Any] = [(way, "huggingface") for way in WAYS]
+BOTH += [pytest.param(way, "modelscope", marks=[] if way in QUICK else pytest.mark.slow) for way in WAYS]
+
+
+@pytest.mark.parametrize(("way", "hub"), BOTH)
 def test_every_way_of_asking(way: str, hub: HubName, scene: Scene, configured: Configure, stored: Store) -> None:
     """Whatever asks, a download, a look, a comparison, the faces or the SDKs themselves: the same rule holds."""
     configured(hub)
