@@ -149,6 +149,15 @@ def test_an_address_without_tls(scene: Scene, configured: Configure, stored: Sto
         assert scene.seen() == {"plain.test": seen}
 
 
+def test_an_address_without_tls_that_is_marked(scene: Scene, stored: Store) -> None:
+    """What was said of the very address holds for one without TLS, too: it sees its token."""
+    stored()
+    endpoint = Endpoint("http://plain.test", "huggingface", auth=True, named=True)
+    with pytest.raises(ChainError):
+        fetch("hf://org/name", settings=quick(endpoint))
+    assert scene.seen() == {"plain.test": {"huggingface"}}
+
+
 @pytest.mark.parametrize("elsewhere", ["https://data.test", None], ids=["on another host", "on its own"])
 def test_the_next_page(elsewhere: str | None, scene: Scene, stored: Store) -> None:
     """A token goes along to the next page of a listing on the same host, and to no page elsewhere."""
