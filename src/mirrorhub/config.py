@@ -17,7 +17,6 @@ The config file is TOML, at MIRRORHUB_CONFIG or in the user's configuration dire
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -27,7 +26,7 @@ from typing import Any, Literal, cast, get_args
 
 from mirrorhub.credentials import checked, is_unasked_token_off, stored_huggingface_token, stored_modelscope_token
 from mirrorhub.errors import ConfigError
-from mirrorhub.http.redact import redact
+from mirrorhub.http.redact import bare_address, redact
 from mirrorhub.lockfile.finding import FOUND, found_lock
 from mirrorhub.models import Endpoint, HubName, Trust
 from mirrorhub.tables import described, endpoint_from_table, one_of, parse_url, problem_of, read
@@ -436,6 +435,5 @@ def _shown(name: str, value: object) -> str:
     if name.endswith("_token"):
         return "set, not shown" if value else "not set"
     if isinstance(value, tuple):
-        words = [described(item) if isinstance(item, Endpoint) else str(item) for item in value]
-        return re.sub(r"[^\s,/@]+@", "", redact(", ".join(words)))
+        return ", ".join(described(item) if isinstance(item, Endpoint) else bare_address(str(item)) for item in value)
     return "not set" if value is None else redact(str(value))

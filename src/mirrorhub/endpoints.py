@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mirrorhub.config import Settings
 from mirrorhub.errors import ConfigError
-from mirrorhub.http.redact import redact
+from mirrorhub.http.redact import bare_address
 from mirrorhub.hubs.aliases import Content, content_of
 from mirrorhub.lockfile.reading import lock_of
 from mirrorhub.models import Capability, Endpoint, HubName, Repo
@@ -47,7 +47,8 @@ def endpoints_for(repo: Repo, settings: Settings) -> tuple[Endpoint, ...]:
             if not settings.offline_for(endpoint.hub):
                 chain.setdefault((endpoint.url, endpoint.hub), endpoint)
     if not chain:
-        raise ConfigError(f"no endpoint of the chain {redact(', '.join(map(str, asked)))} can serve {repo}")
+        named = ", ".join(bare_address(one) if isinstance(one, str) else str(one) for one in asked)
+        raise ConfigError(f"no endpoint of the chain {named} can serve {repo}")
     return tuple(chain.values())
 
 
@@ -152,6 +153,6 @@ def _named(address: str, hub: HubName) -> Endpoint:
     try:
         url = parse_url(address)
     except ValueError as error:
-        raise ConfigError(f"endpoint {redact(address)!r}: {error}") from None
+        raise ConfigError(f"endpoint {bare_address(address)!r}: {error}") from None
     official = url in OFFICIAL.get(hub, frozenset())
     return Endpoint(url, hub, auth=official, official=official, named=True)

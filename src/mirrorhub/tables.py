@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from mirrorhub.http.redact import redact
 from mirrorhub.models import Capability, Endpoint, HubName
@@ -123,10 +123,19 @@ def parse_url(value: object) -> str:
     if not text.isascii() or any(char.isspace() for char in text):
         raise ValueError("an address has no spaces and no full-width characters")
     parts = urlsplit(text if "://" in text else f"https://{text}")
-    # Reading the port says whether it is one.
-    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an endpoint is http:// or https:// with a host, and perhaps a port and a path")
+    beside = parts.query or parts.fragment or "@" in parts.path
+    if parts.scheme not in _PORTS or not parts.hostname or beside or not _has_port(parts):
+        hint = "; in a password / ? # @ : and spaces are written as %2F, %3F, %23, %40, %3A, %20" if "@" in text else ""
+        raise ValueError(f"an endpoint is http:// or https:// with a host, and perhaps a port and a path{hint}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
     login = "".join(parts.netloc.rpartition("@")[:2])
     return f"{parts.scheme}://{login}{host}{port}{parts.path.rstrip('/')}"
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port is one, or there is none; what urllib says of another may be a part of a password."""
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False

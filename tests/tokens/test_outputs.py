@@ -164,6 +164,9 @@ COMMANDS = [
     ["cache", "list", "--json"],
     ["cache", "partials", "--json"],
     ["cache", "verify", "--json"],
+    ["lock", "add", "hf://org/name"],
+    ["lock", "check", "--json"],
+    ["lock", "diff"],
     ["why"],
     ["why", "--json"],
     ["why", "--html", "{}"],
@@ -171,9 +174,12 @@ COMMANDS = [
 ]
 
 
-def test_commands(ready: Scene, tmp_path: Path, capsys: Capture) -> None:
-    """No command tells a secret, as text, JSON or a page; what `--save` writes names the variable of a token."""
+@pytest.mark.slow
+def test_commands(ready: Scene, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command tells a secret, as text, JSON, page or lock file; `--save` writes the name of a token's variable."""
     page = tmp_path / "page.html"
+    (tmp_path / "project" / ".git").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
     for command in COMMANDS:
         main([word.format(page) for word in command])
         told = capsys.readouterr()
@@ -181,6 +187,8 @@ def test_commands(ready: Scene, tmp_path: Path, capsys: Capture) -> None:
         pages = page.read_text(encoding="utf-8") if page.exists() else ""
         assert (command, found_in(told.out, told.err, pages)) == (command, set())
         page.unlink(missing_ok=True)
+    assert (tmp_path / "project" / "mirrorhub.lock").exists()
+    assert {path: found for path, text in files_below(tmp_path).items() if (found := found_in(text))} == {}
     saved = tmp_path / "config" / "config.toml"
     assert found_in(saved.read_text(encoding="utf-8")) == {"login"}
     assert 'token_variable = "OWN_TOKEN"' in saved.read_text(encoding="utf-8")

@@ -37,13 +37,18 @@ def quick(*endpoints: Endpoint) -> Settings:
 
 
 IN_VARIABLES: dict[str, str] = {}
-CASES: list[tuple[HubName, Given, dict[str, str]]] = [
+CASES: list[Any] = [
     ("huggingface", "argument", IN_VARIABLES),
     ("huggingface", "stored", IN_VARIABLES),
-    ("huggingface", "none", IN_VARIABLES),
-    ("modelscope", "argument", IN_VARIABLES),
+    pytest.param("huggingface", "none", IN_VARIABLES, marks=pytest.mark.slow),
+    pytest.param("modelscope", "argument", IN_VARIABLES, marks=pytest.mark.slow),
     ("modelscope", "none", IN_VARIABLES),
-    ("huggingface", "stored", {"huggingface": "HUGGING_FACE_HUB_TOKEN", "modelscope": "login"}),
+    pytest.param(
+        "huggingface",
+        "stored",
+        {"huggingface": "HUGGING_FACE_HUB_TOKEN", "modelscope": "login"},
+        marks=pytest.mark.slow,
+    ),
     ("modelscope", "stored", {"modelscope": "login", "huggingface": "login"}),
 ]
 
@@ -99,8 +104,13 @@ WAYS: dict[str, Callable[[HubName, Any], object]] = {
 WITHOUT_HEADERS = ("the faces", "the SDKs")
 
 
-@pytest.mark.parametrize("hub", HUBS)
-@pytest.mark.parametrize("way", WAYS)
+QUICK = ("a probe", "the SDKs")
+"""Of one hub these are enough by default."""
+BOTH: list[Any] = [(way, "huggingface") for way in WAYS]
+BOTH += [pytest.param(way, "modelscope", marks=[] if way in QUICK else pytest.mark.slow) for way in WAYS]
+
+
+@pytest.mark.parametrize(("way", "hub"), BOTH)
 def test_every_way_of_asking(way: str, hub: HubName, scene: Scene, configured: Configure, stored: Store) -> None:
     """Whatever asks, a download, a look, a comparison, the faces or the SDKs themselves: the same rule holds."""
     configured(hub)
@@ -137,6 +147,15 @@ def test_an_address_without_tls(scene: Scene, configured: Configure, stored: Sto
         with pytest.raises(ChainError):
             fetch("org/name", endpoints="http://modelscope.cn", token=token, timeout=5)
         assert scene.seen() == {"plain.test": seen}
+
+
+def test_an_address_without_tls_that_is_marked(scene: Scene, stored: Store) -> None:
+    """What was said of the very address holds for one without TLS, too: it sees its token."""
+    stored()
+    endpoint = Endpoint("http://plain.test", "huggingface", auth=True, named=True)
+    with pytest.raises(ChainError):
+        fetch("hf://org/name", settings=quick(endpoint))
+    assert scene.seen() == {"plain.test": {"huggingface"}}
 
 
 @pytest.mark.parametrize("elsewhere", ["https://data.test", None], ids=["on another host", "on its own"])

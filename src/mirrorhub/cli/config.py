@@ -11,7 +11,7 @@ from collections.abc import Callable
 import click
 
 from mirrorhub.cli.table import Column, print_table
-from mirrorhub.http.redact import redact
+from mirrorhub.http.redact import bare_address, redact
 
 Row = tuple[str, str, str]
 COLUMNS = tuple(Column(heading, is_text=True) for heading in ("setting", "value", "from"))
@@ -45,7 +45,7 @@ def _ours() -> list[Row]:
     store = trust_store(settings)
     rows = [("config_file", str(file), found), *settings.rows()]
     rows.append(("trust_store", str(store or "certifi"), settings.sources["ca_file"] if settings.ca_file else "system"))
-    proxies = {scheme: redact(proxy_for(f"{scheme}://example.com") or "none") for scheme in ("https", "http")}
+    proxies = {scheme: bare_address(proxy_for(f"{scheme}://example.com") or "none") for scheme in ("https", "http")}
     return [*rows, *((f"{scheme}_proxy", proxy, "environment or system") for scheme, proxy in proxies.items())]
 
 
@@ -60,7 +60,7 @@ def _modelscope() -> list[Row]:
 
     sdk = HubConfig()
     name = f"modelscope {version('modelscope')}"
-    return [("endpoint", redact(str(sdk.endpoint)), name), ("cache", str(sdk.cache_dir), name)]
+    return [("endpoint", bare_address(str(sdk.endpoint)), name), ("cache", str(sdk.cache_dir), name)]
 
 
 def _huggingface() -> list[Row]:
@@ -69,7 +69,7 @@ def _huggingface() -> list[Row]:
 
     name = f"huggingface_hub {huggingface_hub.__version__}"
     return [
-        ("endpoint", redact(constants.ENDPOINT), name),
+        ("endpoint", bare_address(constants.ENDPOINT), name),
         ("cache", constants.HF_HUB_CACHE, name),
         ("offline", str(constants.HF_HUB_OFFLINE), name),
     ]

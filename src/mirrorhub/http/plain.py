@@ -22,6 +22,7 @@ import httpx
 from mirrorhub.http.causes import CLOSED, CarrierError, Cause, cause_of, certificate_words, transport_error, unseen
 from mirrorhub.http.hushed import hush
 from mirrorhub.http.origin import Origin, Route, origin_of
+from mirrorhub.http.redact import bare_address
 from mirrorhub.http.request import check_headers, lane_of, timeouts_of
 from mirrorhub.http.timing import Timing
 
@@ -97,7 +98,11 @@ class PlainTransport(httpx.AsyncBaseTransport):
         )
 
     def _proxy(self, url: str) -> httpx.Proxy:
-        return httpx.Proxy(url, ssl_context=self._context if url.startswith("https:") else None)
+        try:
+            return httpx.Proxy(url, ssl_context=self._context if url.startswith("https:") else None)
+        except (httpx.InvalidURL, ValueError):
+            # What httpx says of it may be a part of a password.
+            raise httpx.ProxyError(f"the proxy's address {bare_address(url)!r} cannot be used") from None
 
 
 class _Line:

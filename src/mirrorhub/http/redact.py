@@ -1,4 +1,8 @@
-"""Addresses as they may be shown: no user, no password, no signed query."""
+"""Addresses as they may be shown: no user, no password, no signed query.
+
+A password that should have been written in percent code (`/`, `#`, a space) breaks an address in two; what is shown of
+such a one is what follows the last `@`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,21 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+_QUOTED = re.compile(
+    r"(?<=['\"])([a-z][a-z0-9+.-]*://)[^/:'\"\n]*:(?!\d{1,5}(?:[/?#'\"]|$))[^'\"\n]*@(?=[^'\"\n@]*['\"])", re.IGNORECASE
+)
+"""An address in quotes with a login in it; a number after the colon is a port, and what follows a path."""
 
 
 def redact(text: str) -> str:
     """Remove user info, query and fragment from every address in a text; signed URLs carry secrets there."""
-    return _URL.sub(lambda match: _bare(match[0]), text)
+    return _URL.sub(lambda match: _bare(match[0]), _QUOTED.sub(r"\1", text))
+
+
+def bare_address(text: str) -> str:
+    """Return one address without user and password, whatever characters these hold."""
+    scheme, mark, rest = text.strip().partition("://")
+    return redact(scheme + mark + rest.rpartition("@")[2]) if mark else text.strip().rpartition("@")[2]
 
 
 def _bare(url: str) -> str:
@@ -19,6 +33,15 @@ def _bare(url: str) -> str:
     except ValueError:
         return "(address)"
     host = parts.netloc.rpartition("@")[2]
+    if not _is_host(host):
+        return f"{parts.scheme}://{url.rpartition('@')[2]}" if "@" in url else f"{parts.scheme}://..."
     return urlunsplit(
         (parts.scheme, host, parts.path, "...", "") if parts.query else (parts.scheme, host, parts.path, "", "")
     )
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is a host and perhaps a port; else it is the beginning of a login."""
+    # In a sentence some of what follows it is no part of it.
+    port = host.rpartition("]")[2].partition(":")[2].rstrip(":,.;)")
+    return not port or port.isdecimal()

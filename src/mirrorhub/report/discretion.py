@@ -30,7 +30,6 @@ T = TypeVar("T")
 _HEAD = 8
 """So many characters of a secret give it away: a text may have been cut in the middle of one."""
 _SHORTEST = 4
-_LOGIN = re.compile(r"://([^/\s]+)@")
 _LOGIN_ALONE = re.compile(r"(?<![\w/])[^\s/@:'\"]+:[^\s/@'\"]+@(?=[\w\[])")
 _QUERY = re.compile(r"\?[^\s?'\"<>]*=[^\s'\"<>]*")
 _TOKENS = re.compile(
@@ -126,7 +125,8 @@ def discretion_for(
     addresses += [str(one) for one in (settings.modelscope_endpoint, settings.huggingface_endpoint) if one]
     addresses += [one.url if isinstance(one, Endpoint) else one for one in settings.endpoints or ()]
     addresses += [*urllib.request.getproxies().values(), *map(str, map(os.environ.get, _PROXIES))]
-    logins = [login for address in addresses for login in _LOGIN.findall(address)]
+    # Whatever characters a password has: one that breaks its address in two is a secret all the same.
+    logins = [address.partition("://")[2].rpartition("@")[0] for address in addresses if "://" in address]
     passwords = [part for login in logins for part in (login, login.partition(":")[2])]
     given = [one for one in tokens if isinstance(one, str)]
     return Discretion([*given, *passwords, *headers], str(Path.home()), _user(), socket.gethostname())
