@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from mirrorhub.bundle.kit.script import main as install_script
 from mirrorhub.cli import main
 from tests.bundle import FILES
 from tests.fakehub import FakeHub, Repo
+from tests.fakehub.repo import sample_bytes
 
 Capture = pytest.CaptureFixture[str]
 SNAPSHOT = "models/org--name/snapshots/master"
@@ -54,12 +56,14 @@ def test_both_sdks_find_it(kit_of_both: Path) -> None:
     import modelscope
 
     assert install_script([str(kit_of_both)]) == 0
-    theirs = modelscope.snapshot_download("org/name", local_files_only=True)
+    # Named, because an SDK that was imported before keeps to the caches of that time.
+    ms, hf = os.environ["MODELSCOPE_CACHE"], os.environ["HF_HUB_CACHE"]
+    theirs = modelscope.snapshot_download("org/name", cache_dir=ms, local_files_only=True)
     assert contents_of(theirs) == FILES
-    snapshot = huggingface_hub.snapshot_download("org/name", local_files_only=True)
+    snapshot = huggingface_hub.snapshot_download("org/name", cache_dir=hf, local_files_only=True)
     assert contents_of(snapshot) == FILES
     assert all(path.is_symlink() for path in Path(snapshot).rglob("*") if not path.is_dir())
-    assert len(huggingface_hub.scan_cache_dir().repos) == 1
+    assert len(huggingface_hub.scan_cache_dir(hf).repos) == 1
 
 
 @pytest.mark.parametrize("name", ["org/name", "hf://org/name"])
@@ -370,3 +374,97 @@ def test_a_cache_that_changed_before_it_was_packed(tmp_path: Path, capsys: Captu
         assert main(["bundle", "create", "org/name", *arguments]) == 1
     assert f"{path}: is not what it was when it was checked; `mirrorhub cache verify" in capsys.readouterr().err
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("patterns", [(), ("--include", "*.json", "--exclude", "sub/*")], ids=["the whole", "a part"])
+def test_a_project_that_is_locked_to_the_kit(
+    patterns: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the kit's lock file in the project its models are found offline, and count as locked."""
+    with FakeHub([Repo("modelscope", "org/name", FILES)]) as hub:
+        arguments = ["--endpoint", hub.url, "--cache-dir", str(tmp_path / "made"), "-o", str(tmp_path / "kit.zip")]
+        assert main(["bundle", "create", "org/name", *patterns, *arguments]) == 0
+    project = tmp_path / "home" / "project"
+    (project / ".git").mkdir(parents=True)
+    assert install_script([str(tmp_path / "kit.zip"), "--lockfile-to", str(project)]) == 0
+    monkeypatch.chdir(project)
+    wanted = {"allow_patterns": "*.json", "ignore_patterns": "sub/*"} if patterns else {}
+    found = fetch("org/name", local_files_only=True, trust="lock", **wanted)  # type: ignore[arg-type]
+    assert set(found.files) == ({"config.json"} if patterns else set(FILES))
+    assert (found.verified, found.vouched_by.kind) == (True, "lock")
+    assert main(["bundle", "verify", str(tmp_path / "kit.zip"), "--lockfile", str(project / "mirrorhub.lock")]) == 0
+
+
+def test_the_note_is_as_mirrorhub_writes_it(kit_of_both: Path, tmp_path: Path) -> None:
+    """What the installer notes is what a download would have noted, but for who vouched and who gave the bytes."""
+    assert install_script([str(kit_of_both)]) == 0
+
+    def noted(cache: Path) -> list[dict[str, object]]:
+        notes = [json.loads(path.read_bytes()) for path in sorted(cache.rglob(".mirrorhub/notes/*.json"))]
+        rows = [
+            {name: row[name] for name in row if name not in ("from", "stamp")}
+            for note in notes
+            for row in note["files"]
+        ]
+        others = [{name: note[name] for name in note if name not in ("files", "vouched_by")} for note in notes]
+        return rows + others
+
+    for name in ("ms", "hf"):
+        assert noted(tmp_path / name) == noted(tmp_path / "made" / name)
+        assert len(noted(tmp_path / name)) == 5
+
+
+ODD = {"a b/ü.txt": b"", "empty": b"", "x.bin": sample_bytes("odd", 300_000), "deep/er/x.bin": b"q"}
+
+
+def test_datasets_and_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kit holds whatever a hub has, under names of all kinds, empty files among them."""
+    import huggingface_hub
+
+    kinds = (("huggingface", "dataset"), ("modelscope", "dataset"), ("huggingface", "space"))
+    names = ["hf://datasets/org/name", "ms://datasets/org/name", "hf://spaces/org/name"]
+    with FakeHub([Repo(hub, "org/name", ODD, repo_type=kind) for hub, kind in kinds]) as hub:  # type: ignore[arg-type]
+        arguments = ["--endpoint", hub.url, "-o", str(tmp_path / "kit.zip")]
+        assert main(["bundle", "create", *names, *arguments]) == 0
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "other-ms"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "other-hf"))
+    assert main(["bundle", "install", str(tmp_path / "kit.zip")]) == 0
+    for name in names:
+        found = fetch(name, local_files_only=True)
+        assert (contents_of(found.path), found.verified) == (ODD, True)
+    cache = str(tmp_path / "other-hf")
+    theirs = huggingface_hub.snapshot_download("org/name", repo_type="dataset", local_files_only=True, cache_dir=cache)
+    assert contents_of(theirs) == ODD
+
+
+FULL = """
+import resource, signal, sys
+from mirrorhub.bundle.kit.script import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits")
+def test_the_disk_takes_no_more(kit: Path, tmp_path: Path) -> None:
+    """When the disk takes no more bytes, that is told in one line, and nothing half-written stays."""
+    command = [sys.executable, "-c", FULL, str(kit), "--lang", "en"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.rglob("*.kit"))
+    assert not (tmp_path / "ms" / SNAPSHOT).exists()
+
+
+@pytest.mark.slow
+def test_several_at_a_time(kit: Path, tmp_path: Path) -> None:
+    """Installers that run at the same time all end well, and leave nothing behind."""
+    command = [sys.executable, "-m", "mirrorhub", "bundle", "install", str(kit)]
+    for _ in range(2):
+        _remove(tmp_path / "ms")
+        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(4)]
+        assert [(one.communicate()[1], one.returncode) for one in running] == [(b"", 0)] * 4
+        assert contents_of(tmp_path / "ms" / SNAPSHOT) == FILES
+        assert os.listdir(tmp_path / "ms/models/org--name/.mirrorhub") == ["notes"]  # noqa: PTH208

@@ -13,6 +13,7 @@ from mirrorhub.bundle.kit.contents import Contents, KitModel
 from mirrorhub.bundle.kit.script import Say, Wish, install, opened_kit, verify
 from mirrorhub.bundle.kit.words import KitError, language_of, shown_text, told
 from mirrorhub.config import Settings
+from mirrorhub.departure import locked_state
 from mirrorhub.errors import BundleError, ConfigError, PinnedError
 from mirrorhub.lockfile import LockFile
 from mirrorhub.lockfile.comparing import State, compare
@@ -109,8 +110,8 @@ def _differences(model: KitModel, lock: LockFile) -> Iterator[str]:
         yield f"{repo}@{model.revision}: is not in the lock file"
         return
     files = tuple(FileEntry(file.path, file.size, file.content, file.git_sha1) for file in model.shipped)
-    before = State(locked.revision, locked.commit, locked.files)
-    yield from (f"{repo}: {line}" for line in compare(before, State(model.revision, model.commit, files)).lines)
+    now = State(model.revision, model.commit, files)
+    yield from (f"{repo}: {line}" for line in compare(locked_state(locked), now).lines)
 
 
 def _repo(model: KitModel) -> Repo:

@@ -42,7 +42,7 @@ import sys
 
 if sys.version_info < (3, 8):
     sys.exit("install: Python 3.8 or later is needed, and this is %d.%d" % sys.version_info[:2])
-place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "install.py")
+place = os.path.join(os.path.dirname(__file__), "install.py")
 exec(compile(__loader__.get_data(place), place, "exec"))
 '''
 _FOOT = """

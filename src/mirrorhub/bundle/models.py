@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from mirrorhub.bundle.packing import Source, source_of
 from mirrorhub.config import Settings
+from mirrorhub.departure import present_state
 from mirrorhub.digest import file_digest
 from mirrorhub.errors import BundleError
 from mirrorhub.http.redact import redact
 from mirrorhub.lockfile import LockedRepo
-from mirrorhub.models import Digest, FileEntry, Snapshot
+from mirrorhub.models import Digest, FileEntry, Snapshot, Wanted
 from mirrorhub.stores.registry import STORES
 
 
@@ -21,11 +22,13 @@ class Shipment:
 
     Attributes:
         snapshot: What was fetched.
+        wanted: What was asked for of it.
         label: What its folder in the cache is called.
         contents: The member of each wanted file, by the file's path.
     """
 
     snapshot: Snapshot
+    wanted: Wanted
     label: str
     contents: Mapping[str, Source]
 
@@ -53,15 +56,22 @@ class Shipment:
             for entry in self._entries()
             if (source := self.contents.get(entry.path)) is not None
         )
-        part = None if len(files) == len(manifest.files) else tuple(entry.path for entry in files)
-        voucher = redact(str(manifest.vouched_by))
-        return LockedRepo(manifest.repo, manifest.revision, files, manifest.commit, None, voucher, (), part)
+        entry = LockedRepo(
+            manifest.repo,
+            manifest.revision,
+            files,
+            manifest.commit,
+            vouched_by=redact(str(manifest.vouched_by)),
+            include=self.wanted.allow,
+            exclude=self.wanted.ignore,
+        )
+        return replace(entry, date=present_state(entry, manifest).date)
 
     def _entries(self) -> tuple[FileEntry, ...]:
         return self.snapshot.manifest.files
 
 
-def shipment_of(snapshot: Snapshot, settings: Settings) -> Shipment:
+def shipment_of(snapshot: Snapshot, wanted: Wanted, settings: Settings) -> Shipment:
     """Find the bytes of what was fetched, and what the SDK calls their folder.
 
     Raises:
@@ -71,7 +81,7 @@ def shipment_of(snapshot: Snapshot, settings: Settings) -> Shipment:
     manifest = snapshot.manifest
     entries = {entry.path: entry for entry in manifest.files}
     contents = {path: _member(snapshot, entries[path]) for path in snapshot.files}
-    return Shipment(snapshot, STORES[manifest.repo.hub](manifest.repo, settings).label(manifest), contents)
+    return Shipment(snapshot, wanted, STORES[manifest.repo.hub](manifest.repo, settings).label(manifest), contents)
 
 
 def members_of(shipments: Iterable[Shipment]) -> list[Source]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,9 +14,10 @@ from mirrorhub.bundle.kit.words import size_text
 from mirrorhub.cli.naming import parse_name
 from mirrorhub.cli.source import FOLDER, given, source_options, story
 from mirrorhub.cli.spelling import SpeltCommand
-from mirrorhub.models import Snapshot
+from mirrorhub.models import Snapshot, Wanted
 
 if TYPE_CHECKING:
+    from mirrorhub.arguments import Options
     from mirrorhub.bundle.creation import Made, WheelOrder
 
 KIT = click.Path(path_type=Path)
@@ -33,7 +34,7 @@ _WHEEL_OPTIONS = (
 )
 
 
-@click.group()
+@click.group(short_help="Bring models and programs to where there is no network.")
 def bundle() -> None:
     """Make, check and install an offline kit: models, and the wheels of programs that use them, in one file."""
 
@@ -75,7 +76,8 @@ def create(models: tuple[str, ...], output: Path, force: bool, as_json: bool, **
 
     check_output(output, force=force)
     order = _wheel_order({name: options.pop(name) for name in _WHEEL_OPTIONS})
-    shipments = [shipment_of(_bring(model, dict(options)), Settings.load()) for model in dict.fromkeys(models)]
+    brought = [_bring(model, dict(options)) for model in dict.fromkeys(models)]
+    shipments = [shipment_of(snapshot, wanted, Settings.load()) for snapshot, wanted in brought]
     if order is not None and not as_json:
         click.echo(f"collecting wheels for {order.target}", err=True)
     _print(make(output, shipments, order, force=force), as_json=as_json)
@@ -140,9 +142,10 @@ def _wheel_order(options: dict[str, Any]) -> WheelOrder | None:
     return WheelOrder(tuple(asked), target, sources)
 
 
-def _bring(model: str, options: dict[str, Any]) -> Snapshot:
+def _bring(model: str, options: dict[str, Any]) -> tuple[Snapshot, Wanted]:
     """Fetch a model as `mirrorhub download` does; where digests are built in, they are meant without a revision."""
     from mirrorhub.api import fetch, is_pinned
+    from mirrorhub.arguments import request_of
     from mirrorhub.models import PINNED
 
     name, revision, paths = _parted(model)
@@ -156,7 +159,8 @@ def _bring(model: str, options: dict[str, Any]) -> Snapshot:
         options["allow_patterns"] = (*options["allow_patterns"], *paths)
     snapshot = fetch(name, revision, **given(options))
     _tell(model, snapshot)
-    return snapshot
+    patterns = given({name: options[name] for name in ("allow_patterns", "ignore_patterns")})
+    return snapshot, request_of(snapshot.manifest.repo, None, cast("Options", patterns)).wanted
 
 
 def _parted(model: str) -> tuple[str, str | None, Sequence[str]]:
