@@ -22,7 +22,18 @@ from pathlib import Path
 from typing import Literal
 
 from tests.fakehub.repo import HubName
-from tests.hostile.arena import Chained, Outcome, alone, before_good, face, giving_for_official, plant, scene, seen
+from tests.hostile.arena import (
+    Chained,
+    Outcome,
+    alone,
+    before_good,
+    environment,
+    face,
+    giving_for_official,
+    plant,
+    scene,
+    seen,
+)
 from tests.hostile.attack import FILES, ID, Attack
 from tests.hostile.bodies import BODIES
 from tests.hostile.listings import LISTINGS
@@ -155,11 +166,16 @@ def by_sdk(attack: Attack, hub: HubName) -> str:
         root = Path(folder) / "root"
         plant(root)
         before = seen(root)
-        environment = {**os.environ, **_environment(root, bad.url)}
         command = [sys.executable, "-c", CALLS[hub].format(id=ID)]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=LIMIT_S, check=False, env=environment, cwd=root
+                command,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
+                check=False,
+                env=_environment(root, bad.url),
+                cwd=root,
             )
         except subprocess.TimeoutExpired:
             return "held up"
@@ -174,10 +190,16 @@ def by_sdk(attack: Attack, hub: HubName) -> str:
 
 
 def _environment(root: Path, url: str) -> dict[str, str]:
-    with scene(root):
-        own = {name: os.environ[name] for name in ("HOME", "MODELSCOPE_CACHE", "HF_HUB_CACHE", "SSL_CERT_FILE")}
+    own = environment(root)
     authorities = dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), own["SSL_CERT_FILE"])
-    return {**own, **authorities, "MODELSCOPE_ENDPOINT": url, "HF_ENDPOINT": url, "HF_HUB_DISABLE_XET": "1"}
+    return {
+        **os.environ,
+        **own,
+        **authorities,
+        "MODELSCOPE_ENDPOINT": url,
+        "HF_ENDPOINT": url,
+        "HF_HUB_DISABLE_XET": "1",
+    }
 
 
 @contextmanager

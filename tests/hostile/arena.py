@@ -68,10 +68,9 @@ class Outcome:
         return "\n".join(f"{attempt.endpoint}: {attempt.outcome}" for attempt in attempts)
 
 
-@contextmanager
-def scene(root: Path) -> Iterator[None]:
-    """An environment of its own below a folder, as the tests have it."""
-    own = {
+def environment(root: Path) -> dict[str, str]:
+    """The variables that keep everything below a folder."""
+    return {
         "HOME": str(root / "home"),
         "XDG_CONFIG_HOME": str(root / "home" / ".config"),
         "XDG_STATE_HOME": str(root / "home" / ".state"),
@@ -79,8 +78,13 @@ def scene(root: Path) -> Iterator[None]:
         "HF_HUB_CACHE": str(root / "hf"),
         "SSL_CERT_FILE": str(certs.ca_file()),
     }
+
+
+@contextmanager
+def scene(root: Path) -> Iterator[None]:
+    """An environment of its own below a folder, as the tests have it."""
     before = dict(os.environ)
-    os.environ.update(own)
+    os.environ.update(environment(root))
     try:
         yield
     finally:

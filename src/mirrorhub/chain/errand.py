@@ -90,6 +90,8 @@ class Errand(Generic[Answer, Result]):
         # An endpoint knows the token that it was sent, and may say it again.
         failure.message = self.chain.discreet(failure.message)
         self.chain.record(endpoint, self.subject, failure.message, failure.fault, started)
+        # It is kept for the whole call, and by an error that the caller keeps: what was read hangs on its frames.
+        failure.__traceback__ = failure.__cause__ = failure.__context__ = None
         self.failures.append((endpoint, failure))
         self.asked.pop(endpoint, None)
         standing = self.chain.standing(endpoint)
