@@ -81,6 +81,7 @@ def test_add_a_revision_and_a_part(repos: list[Repo], project: Path, capsys: Cap
     with FakeHub(repos) as hub:
         assert lock("add", "hf://org/name@v1", "--include", "*.txt", hub=hub) == 0
         assert lock("add", "hf://org/name", "--include", "*.none", hub=hub) == 2
+        assert lock("add", "org/name", "--include", "none/*", hub=hub) == 2
     (entry,) = load_lock(project / "mirrorhub.lock").repositories
     assert (entry.revision, entry.include, [one.path for one in entry.files]) == ("v1", ("*.txt",), ["a.txt"])
     assert "no file matches" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_books_of_the_sdks_in_a_plain_folder(book: str, tmp_path: Path) -> None:
 
 
 def test_books_in_an_older_directory(tmp_path: Path) -> None:
-    """Nothing that a hub lists gets among the books of an older modelscope, which unpickles them."""
+    """Nothing that a hub lists gets among the books of an older modelscope."""
     older = tmp_path / "ms" / "models" / "org" / "name"
     older.mkdir(parents=True)
     with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a"})]) as hub:
@@ -65,3 +65,39 @@ def test_books_in_an_older_directory(tmp_path: Path) -> None:
         path = fetch("org/name", settings=quick(hub.url)).path
     assert (older / ".msc").read_bytes() == b"books"
     assert (path / ".msc").read_bytes() == b"evil"
+
+
+LIKE_A_CACHE = [
+    "refs/main",
+    "blobs/" + "a" * 64,
+    "snapshots/master/x",
+    "trees/0.json",
+    ".no_exist/main/x",
+    ".cache/x",
+    "a.txt.incomplete",
+    "a.txt.lock",
+    "a.txt",
+    "mirrorhub/notes/master.json",
+    "x/.msc",
+    "\u202etxt.exe",
+    "-rf",
+    "~",
+    "$HOME",
+    "%2e%2e",
+    "...",
+    " ",
+    "CACHEDIR.TAG",
+]
+
+
+@linux
+@pytest.mark.parametrize("hub_name", ["modelscope", "huggingface"])
+def test_names_like_those_of_a_cache(hub_name: str) -> None:
+    """Files that are called as a cache calls its own are ordinary files of the snapshot, now and offline."""
+    files = {name: name.encode() * 10 for name in LIKE_A_CACHE}
+    with FakeHub([Repo(hub_name, "org/name", files)]) as hub:  # type: ignore[arg-type]
+        path = fetch("org/name", hub=hub_name, endpoints=hub.url).path
+    assert {name: (path / name).read_bytes() for name in files} == files
+    found = fetch("org/name", hub=hub_name, local_files_only=True)
+    assert (found.path, found.verified) == (path, True)
+    assert set(found.files) == set(files)

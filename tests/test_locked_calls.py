@@ -20,10 +20,12 @@ from mirrorhub import afetch, aresolve, errors, fetch, file_download, resolve
 from mirrorhub import huggingface_hub as hf_face
 from mirrorhub import modelscope as ms_face
 from mirrorhub.api import FSMN_VAD, VAD_FILES, fetch_files, fetch_vad_files, preview
+from mirrorhub.cli import main
 from mirrorhub.config import Settings
 from mirrorhub.endpoints import named_endpoint
 from mirrorhub.health import Health
 from mirrorhub.lockfile.finding import Standing, distrust, new_lock, project_folders
+from mirrorhub.lockfile.locking import read_lock
 from mirrorhub.lockfile.reading import load_lock
 from mirrorhub.models import Snapshot
 from tests.fakehub import FakeHub, Repo
@@ -119,9 +121,9 @@ def test_by_name_where_the_commit_is_unknown(place: Path, forget: Callable[[], N
     mirror.commit(FILES, delete=["old"])
     forget()
     with FakeHub([mirror]) as hub:
-        assert contents(fetch("org/name", settings=under(place, hub))) == FILES
+        assert contents(fetch("org/name", max_workers=1, settings=under(place, hub))) == FILES
         asked = [one.query["Revision"] for one in hub.log.requests(kind="body")]
-    assert asked.count("master") == len(FILES)
+    assert asked == [repo.head.id, "master", "master"]
 
 
 def test_altered_bytes_and_a_good_mirror(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
@@ -642,3 +644,63 @@ def test_a_long_difference() -> None:
     error = errors.PinnedError("it has changed", [f"extra: {number}" for number in range(1000)])
     assert len(error.difference) == 1000
     assert str(error).splitlines()[-1] == "  and 980 more"
+
+
+def test_another_projects_lock_file(place: Path) -> None:
+    """What another project's lock file has brought is not the official hub's word, be it at a commit that is named."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        fetch("hf://org/name", settings=under(place, hub))
+        with pytest.raises(errors.ResolutionError):
+            fetch("hf://org/name", repo.head.id, settings=quick(hub.url, lockfile=False, trust="official"))
+        with pytest.raises(errors.NotCachedError, match="does not count"):
+            fetch("hf://org/name", settings=quick(hub.url, lockfile=False, trust="official", offline=True))
+        assert fetch("hf://org/name", settings=under(place, hub, trust="official", offline=True)).verified
+
+
+def test_a_link_that_leads_nowhere(project: Path, tmp_path: Path) -> None:
+    """A lock file is not written through a link to where nothing is: a clone may hold one to anywhere."""
+    (project / "mirrorhub.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(errors.ConfigError):
+        read_lock(Settings.load(), None, may_be_new=True)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_repair_of_what_is_not_locked(project: Path) -> None:
+    """A snapshot that the project's lock file did not bring is repaired as it is."""
+    repo = Repo("modelscope", "org/name", FILES)
+    repo.commit({"a.txt": b"second"}, branch="dev")
+    with FakeHub([repo]) as hub:
+        lock_now(project / "mirrorhub.lock", hub, "org/name")
+        path = fetch("org/name", "dev", endpoints=hub.url, lockfile=False).path
+        (path / "a.txt").write_bytes(b"damaged")
+        assert main(["cache", "verify", "org/name", "--repair", "--endpoint", hub.url]) == 0
+    assert (path / "a.txt").read_bytes() == b"second"
+
+
+def test_what_was_taken_at_an_sdks_word_is_hashed(place: Path, tmp_path: Path) -> None:
+    """Nor does it count once an earlier call has taken it at that word, and noted it."""
+    repo, folder = Repo("huggingface", "org/name", FILES), tmp_path / "plain"
+    file = folder / "sub" / "m.bin"
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        fetch("hf://org/name", local_dir=folder, settings=quick(hub.url, lockfile=False))
+        stamp = file.stat()
+        file.write_bytes(b"M" * 5000)
+        os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        shutil.rmtree(folder / ".mirrorhub")
+        assert not fetch("hf://org/name", local_dir=folder, settings=quick(hub.url, lockfile=False)).verified
+        fetch("hf://org/name", local_dir=folder, settings=under(place, hub))
+    assert file.read_bytes() == FILES["sub/m.bin"]
+
+
+def test_a_lock_file_that_names_a_blob_wrongly(place: Path, forget: Callable[[], None]) -> None:
+    """A content gets huggingface_hub's name only if that is its own: else the SDK would take it for another one."""
+    repo = Repo("huggingface", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "hf://org/name")
+        place.write_text(place.read_text().replace(repo.files["a.txt"].git_sha1, "0" * 40))
+        forget()
+        path = fetch("hf://org/name", settings=under(place, hub)).path
+    assert (path / "a.txt").resolve().name == repo.files["a.txt"].sha256

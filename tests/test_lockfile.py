@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mirrorhub.errors import ConfigError
+from mirrorhub.hubs.listing import epoch_of
 from mirrorhub.lockfile import LockedRepo, LockFile
 from mirrorhub.lockfile.comparing import State, compare
 from mirrorhub.lockfile.reading import load_lock, parsed_lock
@@ -92,6 +93,7 @@ REFUSED = {
         "stands there twice",
     ),
     "a date that is none": (HEAD + "files = []\ndate = 1", "no date"),
+    "a date beyond measure": (HEAD + "files = []\ndate = 0001-01-01T00:00:00+14:00", "date: is beyond all measure"),
     "control characters": (HEAD + 'files = []\n"\\u001b[31m" = 1', "unknown key"),
 }
 
@@ -173,3 +175,24 @@ def test_what_differs() -> None:
 def test_by_which_digest(one: FileEntry, other: FileEntry, same: bool) -> None:
     """Two entries are compared by a digest that both have; where there is none, by size."""
     assert bool(compare(State("m", None, (one,)), State("m", None, (other,)))) is not same
+
+
+MOMENTS: dict[str, tuple[object, float | None]] = {
+    "seconds": (1_700_000_000, 1_700_000_000.0),
+    "milliseconds": (1_700_000_000_500, 1_700_000_000.5),
+    "a date": ("2023-11-14T22:13:20.000Z", 1_700_000_000.0),
+    "no date": ("yesterday", None),
+    "a date before all": ("0001-01-01T00:00:00Z", None),
+    "nothing": (None, None),
+    "a truth": (True, None),
+    "below nothing": (-5, None),
+    "beyond measure": (10**30, None),
+    "infinite": (float("inf"), None),
+    "no number": (float("nan"), None),
+}
+
+
+@pytest.mark.parametrize(("told", "moment"), MOMENTS.values(), ids=MOMENTS.keys())
+def test_when_a_hub_says_it_was(told: object, moment: float | None) -> None:
+    """A moment is read in each form that hubs use; anything else is none, and no error."""
+    assert epoch_of(told) == moment

@@ -190,7 +190,7 @@ BOOKS = [
 
 @pytest.mark.parametrize(("paths", "found"), BOOKS)
 def test_books_of_the_sdks(paths: list[str], found: str | None) -> None:
-    """What would stand in the place of an SDK's own books, which it may run, is found."""
+    """What would stand in the place of an SDK's own books is found."""
     assert books_of_sdk(paths) == found
 
 

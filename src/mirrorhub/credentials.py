@@ -8,7 +8,7 @@ and none of the others goes there. Nobody else ever sees a token.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from mirrorhub.secret import Secret
 
 TokenStanding = Literal["sent", "withheld", "unset", "none"]
 """An endpoint is sent a token; there is one that it is not sent; the variable that it names is empty; there is none."""
+_OF_HUBS = ("MIRRORHUB_", "MODELSCOPE_", "HF_", "HUGGING_FACE_", "HUGGINGFACE_")
 _MAX_JAR = 1 << 20
 
 
@@ -53,6 +54,18 @@ def checked(token: str) -> Secret:
     if not (token.isascii() and token.isprintable()):
         raise ValueError("it has a line break or another character that no token has; is all of it the token?")
     return Secret(token)
+
+
+def installer_environment(environ: Mapping[str, str], private: Set[str] = frozenset()) -> dict[str, str]:
+    """Return a package installer's environment: the user's index, proxy and certificates, and nothing that is for hubs.
+
+    Tokens are among that, and addresses with a login in them.
+
+    Args:
+        environ: The environment.
+        private: Other variables that hold tokens.
+    """
+    return {name: value for name, value in environ.items() if not (name in private or name.startswith(_OF_HUBS))}
 
 
 def is_unasked_token_off(environ: Mapping[str, str]) -> bool:

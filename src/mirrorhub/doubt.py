@@ -39,10 +39,15 @@ def doubted(call: Asking, manifest: Manifest, error: TransferError | StoreError)
     """Return the doubt that an error casts on a listing, where there is anybody else to ask; else None."""
     if manifest.vouched_by.kind not in _DOUBTFUL or not _is_cast_by(error):
         return None
-    lister = manifest.vouched_by.name
-    endpoints = tuple(_as_giver(one) if str(one) == lister else one for one in call.chain.endpoints)
-    believed, _ = believed_endpoints(call.request.repo.hub, endpoints, call.settings.trust)
-    return Doubted(error, lister, endpoints) if any("resolve" in one.can for one in believed) else None
+    hub, trust, lister = call.request.repo.hub, call.settings.trust, manifest.vouched_by.name
+    others = tuple(one for one in call.chain.endpoints if str(one) != lister)
+    believed, rest = believed_endpoints(hub, others, trust)
+    if manifest.vouched_by.kind == "mirror" or trust == "any":
+        # It would be asked again as long as it is in the chain.
+        return Doubted(error, lister, others) if believed or rest else None
+    endpoints = tuple(replace(one, can=_PULL) if str(one) == lister else one for one in call.chain.endpoints)
+    # Who has been doubted once is asked again only where all others are silent: then this is the end.
+    return Doubted(error, lister, endpoints) if believed and endpoints != tuple(call.chain.endpoints) else None
 
 
 def all_told(snapshot: Snapshot, doubts: list[Doubted]) -> Snapshot:
@@ -64,7 +69,3 @@ def _is_cast_by(error: TransferError | StoreError) -> bool:
     if isinstance(error, StoreError):
         return error.errno == errno.ENOSPC
     return any(attempt.fault in OTHERWISE_LISTED for attempt in error.attempts)
-
-
-def _as_giver(endpoint: Endpoint) -> Endpoint:
-    return replace(endpoint, can=_PULL)

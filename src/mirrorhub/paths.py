@@ -93,7 +93,7 @@ def file_name(revision: str) -> str:
 
 
 def books_of_sdk(paths: Iterable[str]) -> str | None:
-    """Return a path in whose place the SDKs keep books of their own in a plain folder, some as pickles, or None."""
+    """Return a path in whose place an SDK keeps books of its own in a plain folder, or None."""
     return next((path for path in paths if _folded(path).startswith(_BOOKS) and _is_book(_folded(path))), None)
 
 

@@ -47,7 +47,7 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
     if request.revision is None or not _is_commit(request.revision):
         return None
     tried = (remembered(request, store) for store in stores_for(request, settings))
-    return next((one for one in tried if one and is_believed(one.vouched_by, settings.trust)), None)
+    return next((one for one in tried if one and counts(one.vouched_by, settings)), None)
 
 
 def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manifest | None) -> Snapshot:
@@ -76,7 +76,7 @@ def _on_disk(request: SnapshotRequest, settings: Settings) -> Snapshot | None:
     first = None
     for store in stores_for(request, settings):
         found = remembered(request, store) or unnoted(request, store)
-        if found is not None and is_believed(found.vouched_by, settings.trust):
+        if found is not None and counts(found.vouched_by, settings):
             return found
         first = first or found
     if first is not None and settings.trust not in TAKING_AT_ITS_WORD:
@@ -141,6 +141,12 @@ def _as_found(request: SnapshotRequest, store: Store, folder: Path, here: Mappin
     commit = folder.name if request.repo.hub == "huggingface" and request.local_dir is None else None
     files = tuple(sorted((*entries, *missing), key=lambda entry: entry.path))
     return Manifest(request.repo, request.revision or folder.name, commit, files, _NOBODY)
+
+
+def counts(voucher: Voucher, settings: Settings) -> bool:
+    """Whether what is on disk is believed now: another project's lock file is no more than somebody whom it named."""
+    is_foreign = voucher.kind == "lock" and voucher.name != str(settings.lockfile)
+    return is_believed(replace(voucher, kind="named") if is_foreign else voucher, settings.trust)
 
 
 def is_believed(voucher: Voucher, trust: Trust) -> bool:

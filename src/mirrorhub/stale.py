@@ -16,9 +16,9 @@ from mirrorhub.errors import (
     ResolutionError,
     RevisionNotFoundError,
 )
-from mirrorhub.models import Snapshot, SnapshotRequest, Trust
+from mirrorhub.models import Snapshot, SnapshotRequest
 from mirrorhub.pinned import DEFAULT_BRANCHES, locked_for
-from mirrorhub.recall import TAKING_AT_ITS_WORD, is_believed, remembered, unnoted
+from mirrorhub.recall import TAKING_AT_ITS_WORD, counts, remembered, unnoted
 from mirrorhub.stores.registry import Store, stores_for
 
 log = logging.getLogger(__name__)
@@ -63,22 +63,22 @@ def _found(request: SnapshotRequest, settings: Settings) -> Snapshot | None:
     """
     revisions = [request.revision] if request.revision else DEFAULT_BRANCHES[request.repo.hub]
     tried = (
-        _as_noted(replace(request, revision=one), store, settings.trust)
+        _as_noted(replace(request, revision=one), store, settings)
         for one in revisions
         for store in stores_for(request, settings)
     )
     return next((found for found in tried if found is not None), None)
 
 
-def _as_noted(request: SnapshotRequest, store: Store, trust: Trust) -> Snapshot | None:
+def _as_noted(request: SnapshotRequest, store: Store, settings: Settings) -> Snapshot | None:
     """Find what is complete; what somebody else has brought, and noted for himself only, is taken at its word."""
     try:
         found = remembered(request, store)
     except ResolutionError:
         return None  # what is there is of a commit that has no such file
     if found is not None:
-        return found if found.files and is_believed(found.vouched_by, trust) else None
-    return unnoted(request, store, closed=True) if trust in TAKING_AT_ITS_WORD else None
+        return found if found.files and counts(found.vouched_by, settings) else None
+    return unnoted(request, store, closed=True) if settings.trust in TAKING_AT_ITS_WORD else None
 
 
 def _lack(error: ChainError) -> str:

@@ -43,6 +43,7 @@ class Outcome:
         mirror: The address of the one who attacked.
         error: What was raised, or None.
         snapshot: What was brought, or None.
+        files: What a program finds at the path that it was given.
         published: What everybody sees of the repository afterwards.
         touched: What has changed outside of the repository's own folder.
         warnings: What was said beside.
@@ -52,15 +53,11 @@ class Outcome:
     mirror: str
     error: MirrorHubError | None
     snapshot: Snapshot | None
+    files: Mapping[str, bytes]
     published: Mapping[str, bytes]
     touched: tuple[str, ...]
     warnings: str
     seconds: float
-
-    @property
-    def files(self) -> Mapping[str, bytes]:
-        """What a program finds at the path that it was given."""
-        return _contents(self.snapshot.path) if self.snapshot else {}
 
     @property
     def words(self) -> str:
@@ -113,6 +110,11 @@ def before_good(bad: str, good: str) -> Sequence[Endpoint]:
     return Endpoint(bad, named=True), Endpoint(good, named=True)
 
 
+def giving_for_official(bad: str, good: str) -> Sequence[Endpoint]:
+    """A mirror that only gives bytes, before the hub."""
+    return Endpoint(bad, can=frozenset({"pull"})), Endpoint(good, official=True)
+
+
 def face(attack: Attack, hub: HubName, root: Path, chained: Chained = alone, **more: object) -> Outcome:
     """Meet an attack, and look at what has come of it.
 
@@ -124,7 +126,7 @@ def face(attack: Attack, hub: HubName, root: Path, chained: Chained = alone, **m
         more: What the settings say besides.
     """
     plant(root)
-    before = _seen(root)
+    before = seen(root)
     with _listening() as said, attack.bring(hub) as bad, FakeHub([Repo(hub, ID, FILES)], name="good") as other:
         chain = [replace(endpoint, hub=hub) for endpoint in chained(bad.url, other.url)]
         settings = quick(*chain, silence_s=1.0, timeout_s=attack.timeout_s, **more)
@@ -134,9 +136,10 @@ def face(attack: Attack, hub: HubName, root: Path, chained: Chained = alone, **m
         except MirrorHubError as caught:
             error = caught
         seconds = time.monotonic() - began
-    after = _seen(root)
+    after = seen(root)
     touched = tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
-    return Outcome(bad.url, error, snapshot, _published(root), touched, "\n".join(said), seconds)
+    files = _contents(snapshot.path) if snapshot else {}
+    return Outcome(bad.url, error, snapshot, files, _published(root), touched, "\n".join(said), seconds)
 
 
 @contextmanager
@@ -152,7 +155,7 @@ def _listening() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-def _seen(root: Path) -> dict[str, object]:
+def seen(root: Path) -> dict[str, object]:
     """Everything below and beside a folder but the repository's own: kind, content and time of each file."""
     return {name: facts for name, facts in _facts(root) if not f"{name}/".startswith(_OURS)}
 

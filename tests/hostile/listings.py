@@ -16,7 +16,7 @@ DEEP = "/".join(["d"] * 200)
 PATHS = {
     "climbs": "../../../evil",
     "climbs in the middle": "a/../../evil",
-    "is absolute": "/tmp/mirrorhub-evil/canary.txt",
+    "is absolute": "/mirrorhub-evil/canary.txt",
     "names a drive": "C:/evil",
     "names a drive without a root": "c:evil",
     "is a network share": "//server/share/evil",

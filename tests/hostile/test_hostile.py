@@ -17,7 +17,7 @@ from mirrorhub import Endpoint
 from mirrorhub.errors import PinnedError, ResolutionError, StoreError, TransferError
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import HubName
-from tests.hostile.arena import Outcome, alone, before_good, face, scene
+from tests.hostile.arena import Outcome, alone, before_good, face, giving_for_official, scene
 from tests.hostile.attack import FILES, HUBS, ID, Attack
 from tests.hostile.bodies import BODIES
 from tests.hostile.listings import LISTINGS
@@ -75,7 +75,7 @@ def cases(attacks: Iterable[Attack], carriers: Sequence[str] = ("curl", "httpx")
     return made
 
 
-EVERY = cases(LISTINGS, ["curl"]) + cases(BODIES) + cases(REDIRECTS) + cases(WIRE)
+EVERY = cases(LISTINGS, ["curl"]) + cases(BODIES) + cases(REDIRECTS, ["curl"]) + cases(WIRE)
 
 
 def nothing_touched(outcome: Outcome, attack: Attack) -> None:
@@ -114,10 +114,14 @@ def test_a_hostile_mirror_before_a_good_one(
         assert outcome.mirror in outcome.words
 
 
+HEAVY = [("curl", attack) for attack in (*LISTINGS, *BODIES, *WIRE) if attack.heavy]
+HEAVY += [("httpx", attack) for attack in WIRE if attack.heavy]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("carrier", ["curl", "httpx"])
-@pytest.mark.parametrize("attack", [one for one in (*LISTINGS, *BODIES, *WIRE) if one.heavy], ids=str)
-def test_what_an_attack_costs(attack: Attack, carrier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="what a process has used is asked of Unix")
+@pytest.mark.parametrize(("carrier", "attack"), HEAVY, ids=str)
+def test_what_an_attack_costs(carrier: str, attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much a mirror sends, memory stays bounded, in a process that does nothing else."""
     monkeypatch.setenv("MIRRORHUB_CARRIER", carrier)
     command = [sys.executable, "-m", "tests.hostile", attack.name]
@@ -133,11 +137,6 @@ def giving(bad: str, good: str) -> Sequence[Endpoint]:
 def giving_for_named(bad: str, good: str) -> Sequence[Endpoint]:
     """A mirror that only gives bytes, before one that the user believes."""
     return Endpoint(bad, can=frozenset({"pull"})), Endpoint(good, named=True)
-
-
-def giving_for_official(bad: str, good: str) -> Sequence[Endpoint]:
-    """A mirror that only gives bytes, before the hub."""
-    return Endpoint(bad, can=frozenset({"pull"})), Endpoint(good, official=True)
 
 
 def named_before_official(bad: str, good: str) -> Sequence[Endpoint]:

@@ -16,9 +16,10 @@ import pytest
 
 from mirrorhub import fetch
 from mirrorhub.api import FSMN_VAD
+from mirrorhub.bundle.pip import Sources
 from mirrorhub.cli import main
+from mirrorhub.credentials import installer_environment
 from mirrorhub.errors import TransferError
-from mirrorhub.hubs.wheel import environment_for
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import HubName
 from tests.tokens.receivers import Scene
@@ -61,7 +62,16 @@ def test_the_installer(
 def test_an_environment() -> None:
     """What is of hubs alone is left out, whatever it holds; what else there is stays."""
     given = {"PATH": "/bin", "HF_TOKEN": "a", "HF_ENDPOINT": "b", "MODELSCOPE_X": "c", "HOUSE": "d", "HFX": "e"}
-    assert environment_for(given, {"HOUSE"}) == {"PATH": "/bin", "HFX": "e"}
+    assert installer_environment(given, {"HOUSE"}) == {"PATH": "/bin", "HFX": "e"}
+
+
+def test_the_installer_of_a_kit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does the one that collects a kit's wheels see a token, and what it builds sees none either."""
+    monkeypatch.setenv("HF_TOKEN", SECRETS["huggingface"])
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.test/simple")
+    environment = Sources().environment()
+    assert found_in(str(environment)) == set()
+    assert environment["PIP_INDEX_URL"] == "https://index.test/simple"
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the command", "after it"])

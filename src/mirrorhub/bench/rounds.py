@@ -130,7 +130,8 @@ class Bench:
         self._standing = {one: Standing(Allowance(limit)) for one in self._endpoints if one.hub != "wheel"}
         self._believed, _ = believed_endpoints(request.repo.hub, self._endpoints, settings.trust)
         self._pinned = pinned_manifest(request.repo)
-        self._manifest = pinned_for(request, settings)
+        # A project may have locked a part, or another revision: what is measured here is no content.
+        self._manifest = pinned_for(request, replace(settings, lockfile=None))
 
     async def round(self, number: int) -> None:
         """Visit every endpoint once; those first whose word on what the repository holds is believed."""

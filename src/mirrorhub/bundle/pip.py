@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mirrorhub.bundle.target import Target
+from mirrorhub.config import Settings
+from mirrorhub.credentials import installer_environment
 from mirrorhub.errors import BundleError, ConfigError
 from mirrorhub.http.redact import redact
-from mirrorhub.hubs.wheel import environment_for
 
 _PROGRAM = """
 import json, runpy, sys
@@ -46,17 +47,15 @@ class Sources:
         index: Instead of the configured index.
         extra: Beside it.
         links: Folders, or pages, with wheels.
-        private: Variables that hold tokens: pip, and what is built, sees none of them.
     """
 
     index: str | None = field(default=None, repr=False)
     extra: tuple[str, ...] = field(default=(), repr=False)
     links: tuple[str, ...] = field(default=(), repr=False)
-    private: frozenset[str] = frozenset()
 
     def environment(self) -> dict[str, str]:
         """Return what pip's environment says of them: an address may hold a password, and arguments can be seen."""
-        said = environment_for(os.environ, self.private)
+        said = installer_environment(os.environ, Settings.load().own_tokens.keys())
         if self.index:
             said["PIP_INDEX_URL"] = self.index
         if self.extra:

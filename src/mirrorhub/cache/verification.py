@@ -14,7 +14,7 @@ from mirrorhub.api import fetch, fetch_files
 from mirrorhub.arguments import Options
 from mirrorhub.cache.inventory import StoredRepo, StoredSnapshot
 from mirrorhub.digest import BLOCK, hasher_for
-from mirrorhub.models import Digest, FileEntry, Snapshot
+from mirrorhub.models import Digest, FileEntry, Manifest, Snapshot, Voucher
 from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.rawfile import UNNOTICED, to_read
 from mirrorhub.stores.notes import NoteBook, stamp_of
@@ -130,6 +130,13 @@ def size_to_read(snapshots: Iterable[StoredSnapshot]) -> int:
     return sum(contents.values())
 
 
+def _lockfile(manifest: Manifest) -> Literal[False] | None:
+    """Use the lock file of where this is called only for what it has brought: other snapshots stay as they are."""
+    from mirrorhub.config import Settings
+
+    return None if manifest.vouched_by == Voucher("lock", str(Settings.load().lockfile)) else False
+
+
 def repair(repo: StoredRepo, verdict: Verdict, cache_dir: str | None, options: Options) -> Snapshot:
     """Put aside what is damaged, and bring it again, from the revision that the snapshot is of.
 
@@ -153,6 +160,7 @@ def repair(repo: StoredRepo, verdict: Verdict, cache_dir: str | None, options: O
         "repo_type": manifest.repo.type,
         "verify": True,
         "allow_stale": False,
+        "lockfile": _lockfile(manifest),
     }
     if repo.plain:
         given["local_dir"] = repo.home

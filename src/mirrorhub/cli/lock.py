@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mirrorhub.cli.lock_arguments import chosen_from, lock_options, settings_from, wish_anew, wish_from
 from mirrorhub.cli.lock_report import (
     changes_json,
     checked_json,
@@ -17,42 +18,16 @@ from mirrorhub.cli.lock_report import (
     say_checked,
     say_locked,
 )
-from mirrorhub.cli.naming import parse_name
-from mirrorhub.errors import AccessDeniedError, ConfigError, PinnedError
-from mirrorhub.models import RepoType
+from mirrorhub.errors import AccessDeniedError, PinnedError
 
 if TYPE_CHECKING:
-    from mirrorhub.arguments import Options
     from mirrorhub.config import Settings
     from mirrorhub.lockfile import LockedRepo, LockFile
     from mirrorhub.lockfile.checking import Checked
     from mirrorhub.lockfile.comparing import Difference
-    from mirrorhub.lockfile.locking import Listed, Wish
-    from mirrorhub.models import Repo
+    from mirrorhub.lockfile.locking import Listed
 
-F = TypeVar("F", bound=Callable[..., Any])
 DIFFERS, USAGE, DENIED, NOT_CACHED = 1, 2, 3, 4
-
-
-def _shared(command: F) -> F:
-    """Add the options that all of these commands take."""
-    options = [
-        click.option(
-            "-f",
-            "--file",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="The lock file; without it the project's own.",
-        ),
-        click.option("--hub", type=click.Choice(["auto", "modelscope", "huggingface"]), default="auto"),
-        click.option("--repo-type", "--type", type=click.Choice(get_args(RepoType)), help="Without it a model."),
-        click.option("--endpoint", "endpoints", multiple=True, help="An endpoint of the chain, in order; repeatable."),
-        click.option("--trust", type=click.Choice(["official", "auto", "any"]), help="Who is believed."),
-        click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for each repository."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 _include = click.option("--include", multiple=True, help="Only files that match; repeatable.")
@@ -75,7 +50,7 @@ def lock() -> None:
 @_include
 @_exclude
 @_also
-@_shared
+@lock_options
 def add(
     repos: tuple[str, ...],
     revision: str | None,
@@ -87,9 +62,9 @@ def add(
     """Lock REPO, as it is now. What is locked already, and differs, is left as it is: see `lock update`."""
     from mirrorhub.lockfile import locking
 
-    settings = _settings(options)
+    settings = settings_from(options)
     place, old = locking.lock_place(settings, file), locking.read_lock(settings, file, may_be_new=True)
-    wishes = [_wish(name, revision, options, also) for name in repos]
+    wishes = [wish_from(name, revision, options, also) for name in repos]
     found = [locking.listed(wish, settings) for wish in wishes]
     for one in found:
         _check_not_locked(old, one)
@@ -106,17 +81,17 @@ def add(
 @_also
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
-@_shared
+@lock_options
 def update(repos: tuple[str, ...], file: Path | None, as_json: bool, yes: bool, dry_run: bool, **options: Any) -> int:
     """Take what REPO holds now, or all that is locked; first it is shown what changes, and asked."""
     from mirrorhub.lockfile import locking
 
-    settings = _settings(options)
+    settings = settings_from(options)
     place, old = locking.lock_place(settings, file), locking.read_lock(settings, file)
-    entries = _chosen(old, repos, options)
+    entries = chosen_from(old, repos, options)
     if options["revision"] and len(entries) != 1:
         raise click.UsageError("--revision is one repository's: name that one, locked at one revision.")
-    found = [locking.listed(_changed(entry, options), settings) for entry in entries]
+    found = [locking.listed(wish_anew(entry, options), settings) for entry in entries]
     pairs = [(entry, one) for entry, one in zip(entries, found, strict=True) if _is_new(entry, one)]
     differences = {str(entry): locking.changes(entry, one) for entry, one in pairs}
     if as_json:
@@ -125,19 +100,13 @@ def update(repos: tuple[str, ...], file: Path | None, as_json: bool, yes: bool, 
         _show(entries, pairs, differences)
     if dry_run or not pairs:
         return 0
-    if not yes and (refused := _refused(differences.values())):
-        return refused
-    taken = [locking.locked(one, settings) for _, one in pairs]
-    locking.write_lock(place, taken, [entry.key for entry, _ in pairs])
-    if not as_json:
-        say_locked(taken, place)
-    return 0
+    return (0 if yes else _refused(differences.values())) or _take(pairs, place, settings, quiet=as_json)
 
 
 @lock.command()
 @click.argument("repos", nargs=-1, metavar="[REPO]...")
 @click.option("--offline", is_flag=True, help="Compare with what is on disk only.")
-@_shared
+@lock_options
 def check(repos: tuple[str, ...], file: Path | None, as_json: bool, offline: bool, **options: Any) -> int:
     """Compare what is locked with what the hubs list now, and with what is on disk. Exit code 1 where it differs.
 
@@ -145,8 +114,8 @@ def check(repos: tuple[str, ...], file: Path | None, as_json: bool, offline: boo
     """
     from mirrorhub.lockfile import checking, locking
 
-    settings = _settings(options)
-    entries = _chosen(locking.read_lock(settings, file), repos, options)
+    settings = settings_from(options)
+    entries = chosen_from(locking.read_lock(settings, file), repos, options)
     offline_for = [offline or settings.offline_for(entry.repo.hub) for entry in entries]
     results = [checking.check(one, settings, offline=off) for one, off in zip(entries, offline_for, strict=True)]
     if as_json:
@@ -158,18 +127,18 @@ def check(repos: tuple[str, ...], file: Path | None, as_json: bool, offline: boo
 
 @lock.command()
 @click.argument("repos", nargs=-1, metavar="[REPO... | OLD NEW]")
-@_shared
+@lock_options
 def diff(repos: tuple[str, ...], file: Path | None, as_json: bool, **options: Any) -> None:
     """Show what `lock update` would change, or what differs between two lock files OLD and NEW."""
     from mirrorhub.lockfile import checking, locking
     from mirrorhub.lockfile.reading import load_lock
 
-    settings = _settings(options)
+    settings = settings_from(options)
     if len(repos) == 2 and all(Path(name).is_file() for name in repos):
         old, new = (load_lock(Path(name)) for name in repos)
         differing = list(checking.between(old, new))
     else:
-        entries = _chosen(locking.read_lock(settings, file), repos, options)
+        entries = chosen_from(locking.read_lock(settings, file), repos, options)
         found = [locking.listed(locking.wish_of(entry), settings) for entry in entries]
         differing = [(str(old), locking.changes(old, one).lines) for old, one in zip(entries, found, strict=True)]
     if as_json:
@@ -179,61 +148,14 @@ def diff(repos: tuple[str, ...], file: Path | None, as_json: bool, **options: An
         say_changes(name, lines)
 
 
-def _settings(options: dict[str, Any]) -> Settings:
-    from mirrorhub.config import Settings
+def _take(pairs: Sequence[tuple[LockedRepo, Listed]], place: Path, settings: Settings, *, quiet: bool) -> int:
+    from mirrorhub.lockfile import locking
 
-    names = {"endpoints": "endpoints", "trust": "trust", "timeout": "timeout_s"}
-    return Settings.load({name: options[option] or None for option, name in names.items()})
-
-
-def _wish(given: str, revision: str | None, options: dict[str, Any], also: Sequence[str]) -> Wish:
-    from mirrorhub.lockfile.locking import wish_for
-
-    repo, named = _named(given, options)
-    if named and revision:
-        raise click.UsageError(f"{given} names a revision: --revision cannot stand beside it.")
-    patterns: Options = {"allow_patterns": options["include"] or None, "ignore_patterns": options["exclude"] or None}
-    others = [_named(one, {**options, "hub": "auto"})[0] for one in also]
-    return wish_for(repo, named or revision, patterns, others)
-
-
-def _named(given: str, options: dict[str, Any]) -> tuple[Repo, str | None]:
-    from mirrorhub.repo_names import repo_of
-
-    named = parse_name(given)
-    if named.path:
-        raise click.UsageError(f"{given} names a path: of a repository's files --include chooses some.")
-    return repo_of(named.repo, options["hub"], options["repo_type"]), named.revision
-
-
-def _changed(entry: LockedRepo, options: dict[str, Any]) -> Wish:
-    """Return what is wished for in the place of an entry: what is not said anew stays."""
-    from dataclasses import replace
-
-    from mirrorhub.lockfile.locking import wish_of
-
-    said = _wish(str(entry.repo), options["revision"] or entry.revision, options, options["also"])
-    old = wish_of(entry)
-    return replace(
-        said,
-        include=said.include if options["include"] else old.include,
-        exclude=said.exclude if options["exclude"] else old.exclude,
-        also=said.also or old.also,
-    )
-
-
-def _chosen(lock: LockFile, repos: Sequence[str], options: dict[str, Any]) -> list[LockedRepo]:
-    """Return what is locked of the named repositories; all, where none is named."""
-    if not repos:
-        return list(lock.repositories)
-    chosen: list[LockedRepo] = []
-    for given in repos:
-        repo, revision = _named(given, options)
-        found = [one for one in lock.of(repo) if revision in (None, one.revision, one.commit)]
-        if not found:
-            raise ConfigError(f"{given} is not locked. `mirrorhub lock add {given}` locks it.")
-        chosen += [one for one in found if one not in chosen]
-    return chosen
+    taken = [locking.locked(one, settings) for _, one in pairs]
+    locking.write_lock(place, taken, [entry.key for entry, _ in pairs])
+    if not quiet:
+        say_locked(taken, place)
+    return 0
 
 
 def _check_not_locked(old: LockFile, found: Listed) -> None:

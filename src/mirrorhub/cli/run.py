@@ -53,6 +53,7 @@ class _BeforeAProgram(click.Command):
 @click.option("--endpoints", metavar="LIST", help="The chain: 'https://one https://two default'.")
 @click.option("--endpoint", "more", multiple=True, metavar="URL", help="An endpoint of the chain; repeatable.")
 @click.option("--offline", is_flag=True, help="Use no network.")
+@click.option("--lockfile", help="What pins the repositories: a path, or `off`; without it the project's own.")
 @click.option("--trust", type=click.Choice(["lock", "official", "auto", "any"]), help="Who is believed.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Total seconds allowed for a call.")
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, required=True)

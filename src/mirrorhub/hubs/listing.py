@@ -85,7 +85,7 @@ def epoch_of(value: object) -> float | None:
     """Return a moment in epoch seconds, told in seconds, milliseconds or as a date; anything else counts as none."""
     if isinstance(value, str):
         with suppress(ValueError, OverflowError):
-            return datetime.fromisoformat(value).timestamp()
+            value = datetime.fromisoformat(value).timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MILLISECONDS * 1000:
         return None
     return value / 1000 if value > MILLISECONDS else float(value)

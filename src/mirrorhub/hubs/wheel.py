@@ -17,13 +17,14 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import AsyncIterator, Mapping, Set
+from collections.abc import AsyncIterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from mirrorhub.chain.beat import Beat
+from mirrorhub.credentials import installer_environment
 from mirrorhub.faults import Failure, Fault
 from mirrorhub.http.redact import redact
 from mirrorhub.hubs.aliases import Wheel, wheel_for
@@ -34,7 +35,6 @@ from mirrorhub.spans import Span
 BLOCK = 1 << 20
 # The last ones are what a member raises that has a password, an unknown packing, or heads that contradict each other.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
-_OF_HUBS = ("MIRRORHUB_", "MODELSCOPE_", "HF_", "HUGGING_FACE_", "HUGGINGFACE_")
 
 
 class WheelIndex:
@@ -154,7 +154,7 @@ async def _install(wheel: Wheel, folder: Path, limit_s: float, private: Set[str]
     target = folder / "wheel"
     command = _command(requirements, target, wheel)
     log = folder / "output.txt"
-    process = _start(command, folder, log, environment_for(os.environ, private))
+    process = _start(command, folder, log, installer_environment(os.environ, private))
     try:
         await asyncio.wait_for(asyncio.to_thread(_wait, process, limit_s), limit_s + 1)
     except (TimeoutError, subprocess.TimeoutExpired):
@@ -180,14 +180,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
-
-
-def environment_for(environ: Mapping[str, str], private: Set[str]) -> dict[str, str]:
-    """Return the installer's environment: the user's index, proxy and certificates, and nothing that is for hubs.
-
-    Tokens are among that, and addresses with a login in them.
-    """
-    return {name: value for name, value in environ.items() if not (name in private or name.startswith(_OF_HUBS))}
 
 
 def _start(command: list[str], folder: Path, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,7 +94,8 @@ def read_lock(settings: Settings, named: Path | None, *, may_be_new: bool = Fals
         ConfigError: It is not there, or cannot be used.
     """
     place = lock_place(settings, named)
-    if may_be_new and not place.exists():
+    # A link that leads nowhere is no new file: what it names may be anything of the user's.
+    if may_be_new and not os.path.lexists(place):
         return LockFile()
     found = load_lock(place) if named else lock_of(settings)
     if found is None:
@@ -112,7 +114,7 @@ def listed(wish: Wish, settings: Settings) -> Listed:
     if manifest.vouched_by.kind == "nobody":
         raise ConfigError(f"{wish.repo}: nobody vouches for what is on disk; lock it where there is a network")
     files = wanted_files(manifest, Wanted(allow=wish.include, ignore=wish.exclude))
-    if not files and manifest.files:
+    if not files and (manifest.files or wish.include is not None):
         raise ConfigError(f"{wish.repo}: no file matches: nothing would be locked")
     now = LockedRepo(wish.repo, manifest.revision, files, include=wish.include, exclude=wish.exclude, also=wish.also)
     state = present_state(now, manifest)

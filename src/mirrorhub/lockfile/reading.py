@@ -105,7 +105,7 @@ def parsed_lock(data: bytes, where: str) -> LockFile:
 
 def _toml(data: bytes, where: str) -> dict[str, object]:
     try:
-        decoded = data.decode()
+        decoded = data.decode("utf-8-sig")
         if marker := _MARKERS.search(decoded):
             line = decoded.count("\n", 0, marker.start()) + 1
             raise ConfigError(
@@ -235,7 +235,10 @@ def _size(raw: object) -> int:
 def _date(raw: object) -> datetime:
     if not isinstance(raw, datetime):
         raise ValueError("is no date with a time")  # noqa: TRY004 - it is the value of a record
-    return raw if raw.tzinfo else raw.replace(tzinfo=UTC)
+    try:
+        return raw.astimezone(UTC) if raw.tzinfo else raw.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("is beyond all measure") from None
 
 
 def _printable(message: str) -> str:

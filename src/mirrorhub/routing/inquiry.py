@@ -22,8 +22,9 @@ from mirrorhub.faults import Failure, Fault, Hopeless
 from mirrorhub.models import Endpoint, SnapshotRequest, Wanted
 from mirrorhub.pinned import pinned_for
 from mirrorhub.recall import recall_offline
+from mirrorhub.refusals import advice_on_tokens
 from mirrorhub.routing.question import Question
-from mirrorhub.routing.reply import Reply, of_file, of_repo, passed_on
+from mirrorhub.routing.reply import Reply, of_file, of_repo, passed_on, refused
 from mirrorhub.stores.registry import stores_for
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class _Inquiry:
     async def run(self, settings: Settings, client: Client) -> Reply | None:
         """Return the first answer; None where the SDK's own address has refused: what it says to its token counts.
 
+        A stored token is not for an address that only a variable names: whoever refuses there does not get it so.
+
         Raises:
             Hopeless: Nobody answered.
             MirrorHubError: Nobody could list the repository whose file is asked about.
@@ -81,13 +84,25 @@ class _Inquiry:
 
         wanted = SnapshotRequest(self._question.repo, self._question.revision, Wanted(), token=self._question.token)
         async with asking(wanted, settings, client) as call:
+            reply = None
             try:
                 reply = await self._answer(call)
             except (Hopeless, MirrorHubError):
-                if self._is_refused_at_home(call):
-                    return None
-                raise
-            return None if reply.status != 200 and self._is_refused_at_home(call) else reply
+                if self._refusing_home(call) is None:
+                    raise
+            return reply if reply and reply.status == 200 else self._no(reply, call, settings)
+
+    def _no(self, reply: Reply | None, call: Asking, settings: Settings) -> Reply | None:
+        """Return a no as it is passed on; None where the SDK is to ask by itself."""
+        home = self._refusing_home(call)
+        if home is None:
+            return reply
+        if self._is_for(home, settings):
+            return None
+        if reply is not None and reply.status == 404 and not self._question.is_existence:
+            return reply
+        advice = advice_on_tokens([home], call.lanes.contacts.token_standing)
+        return refused(self._question.repo, " ".join(advice.split()), reply)
 
     async def _answer(self, call: Asking) -> Reply:
         """Return the first answer; where there is none, the most official no, or what a listing says."""
@@ -101,9 +116,16 @@ class _Inquiry:
                 raise
             return found
 
-    def _is_refused_at_home(self, call: Asking) -> bool:
-        home = (one for one in call.chain.attempts if one.endpoint == self._question.home)
-        return any(one.fault in _REFUSALS for one in home)
+    def _refusing_home(self, call: Asking) -> Endpoint | None:
+        """Return the endpoint that the SDK would ask by itself, if it has refused."""
+        refused = {one.endpoint for one in call.chain.attempts if one.fault in _REFUSALS}
+        homes = (one for one in call.chain.endpoints if str(one) == self._question.home)
+        return next((one for one in homes if str(one) in refused), None)
+
+    def _is_for(self, home: Endpoint, settings: Settings) -> bool:
+        """Whether what the SDK would send is for that address: a token given in code is, a stored one may be."""
+        token = self._question.token
+        return token is False or home.auth or token != settings.token_for(home.hub)
 
     async def _walk(self, call: Asking) -> Reply:
         from mirrorhub.chain.walk import walk

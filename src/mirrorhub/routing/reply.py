@@ -82,5 +82,20 @@ def of_file(question: Question, manifest: Manifest) -> Reply:
     return Reply(200, known | size | linked | {"etag": f'"{entry.etag}"'})
 
 
+def refused(repo: Repo, why: str, reply: Reply | None) -> Reply:
+    """Say that a repository is not shown to whoever brings no token, and why none was sent.
+
+    Args:
+        repo: Which.
+        why: In words.
+        reply: The no that was said, if there was one; its status stays.
+    """
+    status, told = (reply.status, reply.headers) if reply else (401, {})
+    said = {"success": False, "Success": False, "Code": status, "Message": f"{repo}: {why}", "error": f"{repo}: {why}"}
+    # A header holds nothing but this.
+    plain = f"{repo}: {why}".encode("ascii", "replace").decode()
+    return Reply(status, {**told, **_JSON, "x-error-message": plain}, dumps(said).encode())
+
+
 def _missing(code: str) -> dict[str, str]:
     return {"x-error-code": code, "x-error-message": "not found"}

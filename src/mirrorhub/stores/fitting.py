@@ -55,7 +55,7 @@ def check_fit(request: SnapshotRequest, store: Store, manifest: Manifest) -> Non
         raise StoreError(errno.EINVAL, f"{message}. {manifest.vouched_by.name} lists it")
     paths = (entry.path for entry in wanted_files(manifest, request.wanted))
     if store.plain and (book := books_of_sdk(paths)):
-        message = f"{store.home}: {book!r} stands where the SDKs keep books of their own, which they may run"
+        message = f"{store.home}: {book!r} stands where an SDK keeps books of its own"
         raise StoreError(
             errno.EPERM, f"{message}; leave it out with ignore_patterns. {manifest.vouched_by.name} lists it"
         )
