@@ -130,8 +130,7 @@ def test_no_password_is_told(
     assert main(["bundle", "create", "--wheels", "app", "--index", index, "-o", str(tmp_path / "kit.zip")]) == 1
     assert "aSecret" not in "".join(capfd.readouterr())
     monkeypatch.setenv("HF_TOKEN", "aSecret")
-    monkeypatch.setenv("HOUSE_TOKEN", "aSecret")
-    sources = Sources(index, (index,), (index, "dist"), frozenset({"HOUSE_TOKEN"}))
+    sources = Sources(index, (index,), (index, "dist"))
     assert sources.options() == ["--find-links", "dist"]
     assert "aSecret" not in repr(sources)
     environment = sources.environment()

@@ -55,7 +55,7 @@ def collect(roots: Sequence[Root], target: Target, sources: Sources, folder: Pat
         reached, missing = reach([root.needed for root in roots], wheels, target)
         if not missing:
             chosen = [wheels[name] for name in sorted(reached)]
-            _confirm(roots, chosen, target, sources, folder)
+            _confirm(roots, chosen, target, folder)
             return chosen
         wanted += missing
         known = replace(sources, links=(*sources.links, str(place)))
@@ -126,7 +126,7 @@ def _bare(need: Requirement) -> str:
     return f"{need.name}{extras}{need.specifier}"
 
 
-def _confirm(roots: Sequence[Root], wheels: Sequence[Wheel], target: Target, sources: Sources, folder: Path) -> None:
+def _confirm(roots: Sequence[Root], wheels: Sequence[Wheel], target: Target, folder: Path) -> None:
     """Let pip itself say that nothing else is needed: it is asked to install them from nowhere else.
 
     Raises:
@@ -139,7 +139,7 @@ def _confirm(roots: Sequence[Root], wheels: Sequence[Wheel], target: Target, sou
     pins = [f"{wheel.name}=={wheel.version}" for wheel in wheels]
     options = ["--dry-run", "--no-index", "--only-binary=:all:", "--ignore-installed", *target.pip_options()]
     place = [] if target.is_here else ["--target", str(folder / "nowhere")]
-    nowhere_else = Sources(links=(str(own),), private=sources.private)
+    nowhere_else = Sources(links=(str(own),))
     run_pip(["install", *options, *place, *pins, *_extras(roots)], nowhere_else, target)
 
 

@@ -46,13 +46,11 @@ class Sources:
         index: Instead of the configured index.
         extra: Beside it.
         links: Folders, or pages, with wheels.
-        private: Variables that hold tokens: pip, and what is built, sees none of them.
     """
 
     index: str | None = field(default=None, repr=False)
     extra: tuple[str, ...] = field(default=(), repr=False)
     links: tuple[str, ...] = field(default=(), repr=False)
-    private: frozenset[str] = frozenset()
 
     def environment(self) -> dict[str, str]:
         """Return what pip's environment says of them: an address may hold a password, and arguments can be seen."""

@@ -130,7 +130,6 @@ def _wheel_order(options: dict[str, Any]) -> WheelOrder | None:
     from mirrorhub.bundle.pip import Sources
     from mirrorhub.bundle.requirements import read_requirements
     from mirrorhub.bundle.target import target_of
-    from mirrorhub.config import Settings
 
     asked = read_requirements(options["wheels"], options["requirements"])
     target = target_of(options["python"], options["platform"], options["implementation"], options["abi"])
@@ -140,8 +139,7 @@ def _wheel_order(options: dict[str, Any]) -> WheelOrder | None:
         return None
     if lost := [one for one in options["find_links"] if "://" not in one and not Path(one).exists()]:
         raise click.UsageError(f"--find-links {lost[0]}: there is no such folder.")
-    private = frozenset(Settings.load().own_tokens)
-    sources = Sources(options["index"], options["extra_index"], options["find_links"], private)
+    sources = Sources(options["index"], options["extra_index"], options["find_links"])
     return WheelOrder(tuple(asked), target, sources)
 
 

@@ -120,7 +120,13 @@ def write_blocks(place: Path, blocks: Iterable[bytes], waiting: Path, mode: int 
 
 
 def clear(seat: Seat) -> None:
-    """Leave no empty folder behind, where others have nothing waiting."""
+    """Leave nothing behind of what is published: an installer that runs beside this one may have come too late.
+
+    One that was about to publish it finds that it is gone, and compares anew.
+    """
+    for file in seat.model.shipped:
+        with suppress(OSError):
+            seat.ready(file).unlink()
     with suppress(OSError):
         (seat.home / OWN_FOLDER / "ready").rmdir()
 
