@@ -61,10 +61,10 @@ def test_books_in_an_older_directory(tmp_path: Path) -> None:
         (older / ".msc").write_bytes(b"books")
         settings = quick(hub.url)
         fetch("org/name", settings=settings)
-    with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a", ".msc": b"evil"})]) as hub:
+    with FakeHub([Repo("modelscope", "org/name", {"a.txt": b"a", ".mdl": b"evil"})]) as hub:
         path = fetch("org/name", settings=quick(hub.url)).path
-    assert (older / ".msc").read_bytes() == b"books"
-    assert (path / ".msc").read_bytes() == b"evil"
+    assert sorted(path.name for path in older.iterdir() if path.name != ".mirrorhub") == [".msc", "a.txt"]
+    assert (path / ".mdl").read_bytes() == b"evil"
 
 
 LIKE_A_CACHE = [
