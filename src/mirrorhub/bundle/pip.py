@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mirrorhub.bundle.target import Target
+from mirrorhub.config import Settings
 from mirrorhub.credentials import installer_environment
 from mirrorhub.errors import BundleError, ConfigError
 from mirrorhub.http.redact import redact
@@ -54,7 +55,7 @@ class Sources:
 
     def environment(self) -> dict[str, str]:
         """Return what pip's environment says of them: an address may hold a password, and arguments can be seen."""
-        said = installer_environment(os.environ, self.private)
+        said = installer_environment(os.environ, Settings.load().own_tokens.keys())
         if self.index:
             said["PIP_INDEX_URL"] = self.index
         if self.extra:
