@@ -175,3 +175,10 @@ def test_a_name_that_has_moved() -> None:
     assert asyncio.run(reaches.peer_refusal("10.0.0.1", "data.test", "mirror.test")) is None
     assert asyncio.run(reaches.peer_refusal("127.0.0.1", "data.test", "here.test")) is None
     assert asyncio.run(reaches.peer_refusal("127.0.0.1", "localhost", "127.0.0.1")) is None
+
+
+def test_an_endpoint_beside_the_proxy() -> None:
+    """A hub that is asked without the proxy is known to be inside, though the proxy carries what it redirects to."""
+    reaches = Reaches(Book().look_up)
+    assert asyncio.run(reaches.refusal("10.9.9.9", "inside.test", relayed=True)) is None
+    assert asyncio.run(reaches.refusal("10.9.9.9", "inside.test", relayed=True, home_relayed=True))

@@ -305,10 +305,10 @@ class Client:
         """
         if _origin(url) == _origin(home):
             return
-        relayed = self._proxy_for(str(url)) is not None
+        relayed, home_relayed = (self._proxy_for(str(one)) is not None for one in (url, home))
         try:
             async with asyncio.timeout(ask.timeouts.connect_s):
-                refusal = await _REACHES.refusal(_host(url), _host(home), relayed=relayed)
+                refusal = await _REACHES.refusal(_host(url), _host(home), relayed=relayed, home_relayed=home_relayed)
         except TimeoutError:
             raise Failure(Fault.CONNECT_TIMEOUT, f"the name {url.host} was not found in time") from None
         if refusal:

@@ -36,7 +36,18 @@ class Reach(Enum):
     NOWHERE = "an address that is nobody's"
 
 
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"})
+_METADATA_NAMES = frozenset(
+    {
+        "metadata",
+        "metadata.goog",
+        "metadata.google.internal",
+        "metadata.azure.internal",
+        "metadata.tencentyun.com",
+        "instance-data",
+        "instance-data.ec2.internal",
+    }
+)
+_LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback"})
 _METADATA = "100.100.100.200/32 168.63.129.16/32 192.0.0.192/32 fd00:ec2::254/128 fd20:ce::254/128 fd00:42::42/128"
 _NETWORKS = [
     (Reach.LINK, f"{_METADATA} 169.254.0.0/16 fe80::/10"),
@@ -84,7 +95,7 @@ def known_reach(host: str) -> Reach | None:
     if (address := address_of(host)) is not None:
         return reach_of(address)
     name = _bare(host)
-    if name in ("localhost", "localhost.localdomain") or name.endswith(".localhost"):
+    if name in _LOCAL_NAMES or name.endswith(".localhost"):
         return Reach.LOOPBACK
     return Reach.LINK if name in _METADATA_NAMES else None
 
@@ -106,13 +117,14 @@ class Reaches:
         self._look_up = look_up
         self._known: dict[str, Reach] = {}
 
-    async def refusal(self, target: str, home: str, *, relayed: bool = False) -> str | None:
+    async def refusal(self, target: str, home: str, *, relayed: bool = False, home_relayed: bool = False) -> str | None:
         """Say why a redirect is not followed, or return None.
 
         Args:
             target: The host that it leads to.
             home: The host of the endpoint that was asked.
             relayed: A proxy carries requests to the target, and looks its name up.
+            home_relayed: It does so for the endpoint: where that is, is not known here.
         """
         if not is_host(target):
             return "is not a host's name"
@@ -121,7 +133,7 @@ class Reaches:
         # Many a company gives its files' hosts private addresses: by their names they may be reached.
         if reach is Reach.PUBLIC or (known is None and reach is Reach.PRIVATE):
             return None
-        return None if await self._is_there(home, reach, relayed=relayed) else f"is {reach.value}"
+        return None if await self._is_there(home, reach, relayed=home_relayed) else f"is {reach.value}"
 
     async def peer_refusal(self, peer: str, target: str, home: str) -> str | None:
         """Say why an answer of this address is not read, or return None: a name may have moved since its look-up."""
