@@ -155,7 +155,7 @@ def test_behind_a_proxy() -> None:
     book = Book()
     reaches = Reaches(book.look_up)
     assert asyncio.run(reaches.refusal("here.test", "mirror.test", relayed=True)) is None
-    assert asyncio.run(reaches.refusal("127.0.0.1", "mirror.test", relayed=True))
+    assert asyncio.run(reaches.refusal("127.0.0.1", "mirror.test", relayed=True, home_relayed=True))
     assert book.asked == []
 
 
