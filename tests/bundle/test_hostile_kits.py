@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mirrorhub.bundle.kit.script import main as install_script
+from mirrorhub.bundle.kit.script import verify
+from mirrorhub.bundle.kit.words import KitError
 from mirrorhub.cli import main
 from tests.bundle.attacks import ATTACKS
 
@@ -46,3 +49,23 @@ def test_a_hostile_kit_and_mirrorhub(
     assert main(["bundle", command, str(kit)]) == 1
     assert ATTACKS[name].error in capsys.readouterr().err
     assert not (tmp_path / "ms" / "models" / "org--name" / "snapshots").exists()
+
+
+def test_one_other_byte_anywhere(kit: Path) -> None:
+    """No byte of a header, of the manifest or of the directory may be another one, nor the last of any member."""
+    data = kit.read_bytes()
+    with zipfile.ZipFile(kit) as archive:
+        infos = archive.infolist()
+        bodies = [(one.header_offset + 30 + len(one.filename.encode()), one.file_size) for one in infos]
+    inside = {place for start, size in bodies[1:] for place in range(start, start + size - 1)}
+    places = [place for place in range(len(data)) if place not in inside]
+    for place in places:
+        with kit.open("r+b") as file:
+            file.seek(place)
+            file.write(bytes([data[place] ^ 1]))
+        with pytest.raises(KitError):
+            verify(str(kit), None, lambda *_, **__: None)
+        with kit.open("r+b") as file:
+            file.seek(place)
+            file.write(data[place : place + 1])
+    verify(str(kit), None, lambda *_, **__: None)

@@ -1,8 +1,9 @@
 """The kit as it lies there, a zip file or the folder that it was unpacked to: which members it has, and their bytes.
 
 Of a zip file only the form that `mirrorhub bundle create` writes is read: stored members, one right behind the other
-from the first byte to the directory, the manifest first. So there is nothing to unpack that could grow, nothing hidden
-between, and no two names for the same bytes.
+from the first byte to the directory, the manifest first, every field of every header as it is written there. So there
+is nothing to unpack that could grow, nothing hidden between, no two names for the same bytes, and no byte that may be
+another one.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import os
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from mirrorhub.bundle.kit.words import KitError
 from mirrorhub.paths import path_problem, twins
@@ -27,6 +29,20 @@ BLOCK_SIZE = 1 << 20
 _END, _END64, _LOCATOR, _LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\3\4"
 _UTF8 = 0x800
 _ENCRYPTED = 0x2041
+_ZIP_VERSIONS = (20, 45)
+_EPOCH, _EPOCH_DOS = (1980, 1, 1, 0, 0, 0), (0, 33)
+_UNIX = 3
+_ATTRIBUTES = (stat.S_IFREG | 0o644) << 16
+_MOST_16, _MOST_32 = 0xFFFF, 0xFFFFFFFF
+"""What stands in a field whose value is in the longer record."""
+
+
+class Place(NamedTuple):
+    """Where a member's bytes start, how many they are, and their checksum: nothing protects the manifest but that."""
+
+    start: int
+    size: int
+    checksum: int
 
 
 class ZipKit:
@@ -36,29 +52,33 @@ class ZipKit:
         self.path = path
         self._file: IO[bytes] = open_regular(path)
         try:
-            self._places: dict[str, tuple[int, int]] = dict(_places_in(self._file))
+            self._places: dict[str, Place] = dict(_places_in(self._file))
         except BaseException:
             self.close()
             raise
 
     def sizes(self) -> dict[str, int]:
         """Return each member's size, by its name."""
-        return {name: size for name, (_, size) in self._places.items()}
+        return {name: place.size for name, place in self._places.items()}
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a member's bytes.
 
         Raises:
-            KitError: It is cut off.
+            KitError: It is cut off, or its checksum is another one.
         """
-        start, left = self._places[name]
-        self._file.seek(start)
+        place, checksum = self._places[name], 0
+        left = place.size
+        self._file.seek(place.start)
         while left:
             block = self._file.read(min(left, BLOCK_SIZE))
             if not block:
                 raise KitError("short", name)
             left -= len(block)
+            checksum = zlib.crc32(block, checksum)
             yield block
+        if checksum != place.checksum:
+            raise KitError("checksum", name)
 
     def digest(self) -> str:
         """Return the sha256 of the whole file."""
@@ -153,10 +173,13 @@ def _entries_of(root: Path, below: str) -> Iterator[str]:
             yield from _entries_of(root, path)
 
 
-def _places_in(file: IO[bytes]) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield each member's name, and where its bytes start and how many they are."""
-    end = _directory_start(file)
+def _places_in(file: IO[bytes]) -> Iterator[tuple[str, Place]]:
+    """Yield each member's name, and where its bytes are."""
+    end, count = _directory_of(file)
     members = _members_of(file)
+    if len(members) != count:
+        raise KitError("repacked", reason="two counts of members")
+    _check_lengths(file, end, members)
     _check_names(members)
     position = 0
     for member in sorted(members, key=lambda one: one.header_offset):
@@ -164,7 +187,7 @@ def _places_in(file: IO[bytes]) -> Iterator[tuple[str, tuple[int, int]]]:
             raise KitError("overlaps", member.filename)
         start = position + _header_size(file, member)
         position = start + member.file_size
-        yield member.filename, (start, member.file_size)
+        yield member.filename, Place(start, member.file_size, member.CRC)
     if position != end:
         raise KitError("repacked", reason="bytes between members and directory")
 
@@ -179,6 +202,15 @@ def _members_of(file: IO[bytes]) -> list[zipfile.ZipInfo]:
     for member in members:
         _check_member(member)
     return members
+
+
+def _check_lengths(file: IO[bytes], position: int, members: list[zipfile.ZipInfo]) -> None:
+    """Compare the lengths that the directory tells: what reads it takes less where less is left."""
+    for member in members:
+        written = (len(member.filename.encode("utf-8")), len(member.extra), 0)
+        if struct.unpack("<3H", _read_at(file, position + 28, 6)) != written:
+            raise KitError("repacked", member.filename, reason="lengths")
+        position += 46 + sum(written)
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
@@ -196,6 +228,12 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         raise KitError("compressed", name)
     if member.flag_bits & ~_UTF8:
         raise KitError("repacked", name, reason=f"flags {member.flag_bits:#x}")
+    said = (member.create_version, member.create_system, member.date_time, member.internal_attr, member.volume)
+    written = (member.extract_version, _UNIX, _EPOCH, 0, 0)
+    if said != written or member.extract_version not in _ZIP_VERSIONS or member.external_attr != _ATTRIBUTES:
+        raise KitError("repacked", name, reason="a header of another kind")
+    if member.reserved or member.comment or member.extra[:2] not in (b"", b"\1\0"):
+        raise KitError("repacked", name, reason="more in its header")
 
 
 def _check_names(members: list[zipfile.ZipInfo]) -> None:
@@ -217,34 +255,54 @@ def _header_size(file: IO[bytes], member: zipfile.ZipInfo) -> int:
     fixed = file.read(30)
     if len(fixed) < 30 or fixed[:4] != _LOCAL:
         raise KitError("short", member.filename)
-    flags, method = struct.unpack("<HH", fixed[6:10])
-    name_size, extra_size = struct.unpack("<HH", fixed[26:30])
-    name = file.read(name_size)
-    if name != member.filename.encode("utf-8") or (flags, method) != (member.flag_bits, 0):
+    *said, name_size, extra_size = struct.unpack("<5H3I2H", fixed[4:])
+    name, extra = file.read(name_size), file.read(extra_size)
+    size, is_long = member.file_size, bool(extra)
+    sizes = (_MOST_32, _MOST_32) if is_long else (size, size)
+    written = [member.extract_version, member.flag_bits, 0, *_EPOCH_DOS, member.CRC, *sizes]
+    if name != member.filename.encode("utf-8") or said != written:
         raise KitError("repacked", member.filename, reason="two headers")
-    return 30 + int(name_size) + int(extra_size)
+    if is_long and extra != struct.pack("<2H2Q", 1, 16, size, size):
+        raise KitError("repacked", member.filename, reason="zip64")
+    return 30 + len(name) + len(extra)
 
 
-def _directory_start(file: IO[bytes]) -> int:
-    """Return where the directory starts, which has to be of a size that can be held, and to end with the file."""
+def _directory_of(file: IO[bytes]) -> tuple[int, int]:
+    """Return where the directory starts, and how many members it lists.
+
+    It has to be of a size that can be held, and to end with the file.
+    """
     total = file.seek(0, os.SEEK_END)
     tail = _read_at(file, max(0, total - 22), 22)
     if len(tail) < 22 or tail[:4] != _END or tail[20:] != b"\0\0":
         raise KitError("no_zip")
-    count, size, start = struct.unpack("<HII", tail[10:20])
     end = total - 22
     locator = _read_at(file, end - 20, 20) if end >= 20 else b""
     if locator[:4] == _LOCATOR:
         end -= 76
         record = _read_at(file, end, 56) if end >= 0 else b""
-        if len(record) < 56 or record[:4] != _END64:
-            raise KitError("repacked", reason="zip64")
-        count, size, start = struct.unpack("<QQQ", record[32:56])
+        count, size, start = _long_end(record, locator, end)
+        written = (min(count, _MOST_16), min(size, _MOST_32), min(start, _MOST_32))
+    else:
+        written = count, size, start = struct.unpack("<HII", tail[10:20])
     if count > MAX_MEMBERS or size > MAX_DIRECTORY:
         raise KitError("too_many")
     if start + size != end:
         raise KitError("repacked", reason="bytes before or after the members")
-    return int(start)
+    if tail[4:20] != struct.pack("<4H2I", 0, 0, written[0], *written):
+        raise KitError("repacked", reason="two ends")
+    return int(start), int(count)
+
+
+def _long_end(record: bytes, locator: bytes, place: int) -> tuple[int, int, int]:
+    """Read the end of a large kit: how many members it has, and how long its directory is and where it starts."""
+    if len(record) < 56 or record[:4] != _END64:
+        raise KitError("repacked", reason="zip64")
+    count, size, start = struct.unpack("<QQQ", record[32:56])
+    fields = (44, 45, 45, 0, 0, count)
+    if record[4:32] + locator[4:] != struct.pack("<Q2H2IQIQI", *fields, 0, place, 1):
+        raise KitError("repacked", reason="zip64")
+    return count, size, start
 
 
 def _read_at(file: IO[bytes], position: int, size: int) -> bytes:

@@ -32,6 +32,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "too_many": ("has more members than a kit may have", "成员数量超过上限"),
     "too_long": ("is longer than it may be", "超过允许的长度"),
     "short": ("ends too early: the kit was cut off; copy it again", "提前结束：离线包被截断；请重新复制"),
+    "checksum": (
+        "is damaged: its checksum is another one; copy the kit again",
+        "已损坏：校验和不符；请重新复制离线包",
+    ),
     "no_manifest": ("has no manifest.json: it is no kit", "没有 manifest.json：这不是离线包"),
     "bad_manifest": ("is no manifest of a kit: {reason}", "不是离线包的清单：{reason}"),
     "version": (
@@ -42,8 +46,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "missing": ("is listed in manifest.json and not there", "列在 manifest.json 中，但不存在"),
     "size": ("has {actual} bytes; listed are {expected}", "有 {actual} 字节；清单中为 {expected}"),
     "digest": (
-        "is damaged or was altered: its digest is {actual}, listed is {expected}",
-        "已损坏或被改动：摘要为 {actual}，清单中为 {expected}",
+        "is damaged or was altered: its digest is {actual}, listed is {expected}; copy the kit again",
+        "已损坏或被改动：摘要为 {actual}，清单中为 {expected}；请重新复制离线包",
     ),
     "other_kit": (
         "is not the kit that was meant: its manifest's sha256 is {actual}, and {expected} was given",
