@@ -11,6 +11,7 @@ import pytest
 from mirrorhub.bundle.kit.script import main as install_script
 from mirrorhub.bundle.kit.script import verify
 from mirrorhub.bundle.kit.words import KitError
+from mirrorhub.bundle.packing import source_of, write_kit
 from mirrorhub.cli import main
 from tests.bundle.attacks import ATTACKS
 
@@ -51,12 +52,31 @@ def test_a_hostile_kit_and_mirrorhub(
     assert not (tmp_path / "ms" / "models" / "org--name" / "snapshots").exists()
 
 
-def test_one_other_byte_anywhere(kit: Path) -> None:
-    """No byte of a header, of the manifest or of the directory may be another one, nor the last of any member."""
+@pytest.mark.parametrize(
+    "limit",
+    [
+        pytest.param(None, id="small"),
+        pytest.param(100_000, id="one large member", marks=pytest.mark.slow),
+        pytest.param(100, id="large throughout", marks=pytest.mark.slow),
+    ],
+)
+def test_one_other_byte_anywhere(
+    limit: int | None, kit_members: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No byte of a header, of the manifest or of the directory may be another one, nor the last of any member.
+
+    From a limit on, which is set low here, zip files have longer headers.
+    """
+    kit = tmp_path / "kit.zip"
+    sources = [source_of(name, "", data) for name, data in kit_members.items()]
+    with monkeypatch.context() as patched:
+        if limit is not None:
+            patched.setattr(zipfile, "ZIP64_LIMIT", limit)
+        write_kit(kit, sources[0].origin, sources[1:])  # type: ignore[arg-type]
     data = kit.read_bytes()
     with zipfile.ZipFile(kit) as archive:
         infos = archive.infolist()
-        bodies = [(one.header_offset + 30 + len(one.filename.encode()), one.file_size) for one in infos]
+        bodies = [(data.index(kit_members[one.filename], one.header_offset), one.file_size) for one in infos]
     inside = {place for start, size in bodies[1:] for place in range(start, start + size - 1)}
     places = [place for place in range(len(data)) if place not in inside]
     for place in places:

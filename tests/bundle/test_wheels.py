@@ -109,6 +109,17 @@ def test_no_wheel_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert not (tmp_path / "kit.zip").exists()
 
 
+def test_a_wheel_for_a_later_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """A package that needs another Python than the kit is for is named, with both."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    wheel = make_wheel(tmp_path / "dist", "app", python=">=3.40")
+    arguments = ["--wheels", str(wheel), "--python", "3.12", "-o", str(tmp_path / "kit.zip")]
+    assert main(["bundle", "create", *arguments]) == 1
+    told = capsys.readouterr().err
+    assert "mirrorhub: app: needs Python >=3.40, and the kit is for Python 3.12 on" in told
+    assert "another --python" in told
+
+
 def test_a_wheel_that_climbs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """A wheel with a member that would be written elsewhere gets into no kit."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")

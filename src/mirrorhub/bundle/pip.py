@@ -36,6 +36,7 @@ sys.argv[0] = "pip"
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 _QUIET = ("--quiet", "--no-input", "--disable-pip-version-check")
+_OTHER_PYTHON = re.compile(r"Package '([^']+)' requires a different Python: (\S+) not in '([^']+)'")
 _NONE_FOUND = re.compile(r"No matching distribution found for ([^\s(;]+)")
 
 
@@ -108,6 +109,12 @@ def _error(output: str, target: Target | None) -> BundleError:
             f"({match[1]}==...), another --platform (manylinux_2_28_x86_64), or --index or --find-links where there is "
             f"one; or build it there with `pip wheel {match[1]}` and give the folder with --find-links",
         )
+    if match := _OTHER_PYTHON.search(output):
+        # Older releases of pip hold some packages to the Python that runs them, whatever they were told.
+        is_pips_own = target is not None and not match[2].startswith(f"{target.python}.")
+        upgrade = f"; this pip takes {match[2]} for it: `{sys.executable} -m pip install --upgrade pip`"
+        advice = upgrade if is_pips_own else "; name a version of it that is for this one, or another --python"
+        return BundleError(match[1], f"needs Python {match[3]}, and the kit is for {target}{advice}")
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")] or lines[-1:]
     conflict = [line for line in lines if " depends on " in line or "requested" in line]

@@ -259,7 +259,7 @@ def _header_size(file: IO[bytes], member: zipfile.ZipInfo) -> int:
     name, extra = file.read(name_size), file.read(extra_size)
     size, is_long = member.file_size, bool(extra)
     sizes = (_MOST_32, _MOST_32) if is_long else (size, size)
-    written = [member.extract_version, member.flag_bits, 0, *_EPOCH_DOS, member.CRC, *sizes]
+    written = [_ZIP_VERSIONS[is_long], member.flag_bits, 0, *_EPOCH_DOS, member.CRC, *sizes]
     if name != member.filename.encode("utf-8") or said != written:
         raise KitError("repacked", member.filename, reason="two headers")
     if is_long and extra != struct.pack("<2H2Q", 1, 16, size, size):

@@ -192,7 +192,9 @@ def _carry_out(options: argparse.Namespace, here: str, say: Say) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("install.py", description="Install an offline kit / 安装离线包")
+    about = "Install an offline kit / 安装离线包"
+    # An option that is not known here must not be taken for a longer one: --lockfile for --lockfile-to.
+    parser = argparse.ArgumentParser("install.py", description=about, allow_abbrev=False)
     parser.add_argument("kit", nargs="?", help="kit.zip, or the folder where it was unpacked / 离线包或解压后的文件夹")
     parser.add_argument("--modelscope-cache", metavar="DIR", help="instead of MODELSCOPE_CACHE or ~/.cache/modelscope")
     parser.add_argument("--huggingface-cache", metavar="DIR", help="instead of HF_HUB_CACHE or HF_HOME/hub")
