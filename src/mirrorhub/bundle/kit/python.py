@@ -36,10 +36,13 @@ for name in json.loads(sys.stdin.read()):
         pass
 print(json.dumps(found))
 """
-# As with `python -m pip`, less the folder that happens to be the current one; and without the socket that urllib3 opens
-# when it is imported, to see whether there is IPv6: nothing here is to open any.
+# Nothing is imported from the folder that happens to be the current one: it goes before anything is imported. Not by
+# `-I`: with that pip installs nothing for the user alone where the Python itself cannot be written to.
+_APART = "import sys; sys.path[:1] = []; "
+# As with `python -m pip`, and without the socket that urllib3 opens when it is imported, to see whether there is IPv6:
+# nothing here is to open any.
 _PIP = (
-    "import runpy, socket, sys; sys.path[:1] = []; socket.has_ipv6 = False; sys.argv[0] = 'pip'; "
+    "import runpy, socket; socket.has_ipv6 = False; sys.argv[0] = 'pip'; "
     "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 )
 # Where CPython keeps the pip that it comes with, or where a distribution does.
@@ -165,7 +168,7 @@ def make_venv(python: Interpreter, folder: Path) -> str:
     """
     if not (python.pip or python.ensurepip):
         raise KitError("no_pip", python.path)
-    done = _run([python.path, "-m", "venv", "--without-pip", str(folder)])
+    done = _run([python.path, "-I", "-m", "venv", "--without-pip", str(folder)])
     inside = python_in(folder)
     if done.returncode != 0 or not inside.exists():
         raise KitError("no_venv", folder, reason=last_line(done.stdout) or "venv failed")
@@ -179,9 +182,10 @@ def _add_pip(python: Interpreter, inside: str) -> None:
         return
     found = _asked(inside, _PIP_OF).strip()
     if not found:
-        _run([inside, "-m", "ensurepip", "--default-pip"])
+        # Some versions of it start one more Python, which looks into the current folder: that is the new environment.
+        _run([inside, "-I", "-m", "ensurepip", "--default-pip"], folder=Path(inside).parent)
         return
-    wheel = f"import sys; sys.path.insert(1, {found!r}); {_PIP}"
+    wheel = f"{_APART}sys.path.insert(0, {found!r}); {_PIP}"
     _run([inside, "-c", wheel, "install", "--quiet", "--no-index", "--no-cache-dir", "--no-deps", found])
 
 
@@ -192,7 +196,7 @@ def run_pip(python: Interpreter, inside: str, arguments: Sequence[str]) -> None:
         KitError: There is none, or it failed.
     """
     own = interpreter_of(inside)
-    command = [inside, "-c", _PIP] if own.pip else [python.path, "-c", _PIP, "--python", inside]
+    command = [inside, "-c", _APART + _PIP] if own.pip else [python.path, "-c", _APART + _PIP, "--python", inside]
     if not own.pip and not python.pip:
         raise KitError("no_pip", inside)
     done = _run([*command, *arguments])
@@ -231,9 +235,10 @@ def _asked(python: str, program: str, given: str = "") -> str:
     return done.stdout
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         list(command),
+        cwd=folder,
         env=_environment(),
         check=False,
         stdin=subprocess.DEVNULL,
