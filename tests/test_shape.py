@@ -58,7 +58,7 @@ ORDER = (
     "startup.sitecustomize",
     "cache cache.inventory cache.selection cache.verification cache.pruning",
     "bundle bundle.kit bundle.kit.words bundle.kit.archive bundle.kit.contents bundle.kit.checking bundle.kit.caches",
-    "bundle.kit.placing bundle.kit.noting bundle.kit.python bundle.kit.wheels bundle.kit.script bundle.joined",
+    "bundle.kit.placing bundle.kit.project bundle.kit.noting bundle.kit.python bundle.kit.wheels bundle.kit.script bundle.joined",
     "bundle.target bundle.pip bundle.requirements bundle.closure bundle.packing bundle.models bundle.readme",
     "bundle.creation bundle.checked",
     "cli.source cli.table cli.page cli.page_file cli.bench_page cli.bench_table cli.bench",

@@ -65,6 +65,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "缓存中的文件夹或文件位置上有一个符号链接；请删除它",
     ),
     "in_the_way": ("something else stands in its place; remove it", "该位置上有其他东西；请删除它"),
+    "other_lock": (
+        "another lock file is there, and is not replaced: `mirrorhub bundle verify KIT --lockfile` compares the kit "
+        "with it; to take the kit's, remove it, or name another folder with --lockfile-to",
+        "该位置已有另一个锁定文件，不会被替换：可用 `mirrorhub bundle verify KIT --lockfile` 将离线包与它比较；"
+        "要使用离线包的锁定文件，请删除它，或用 --lockfile-to 指定其他文件夹",
+    ),
     "disk": ("{reason}", "{reason}"),
     "room": (
         "{needed:,} bytes are needed and {free:,} are free; make room, or name another cache",
