@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,7 +146,11 @@ def _linux_fits(tag: str, machine: str, glibc: tuple[int, ...] | None) -> bool:
 
 
 def default_python(venv: str | None, python: str | None, kit: str) -> tuple[str, Path | None]:
-    """Say which Python is meant, and which environment is to be made with it, if one is."""
+    """Say which Python is meant, and which environment is to be made with it, if one is.
+
+    Raises:
+        KitError: The environment that nobody named and that is there may be somebody else's.
+    """
     if python:
         return python, None
     if venv is None and sys.prefix != sys.base_prefix:
@@ -152,7 +158,32 @@ def default_python(venv: str | None, python: str | None, kit: str) -> tuple[str,
     name = Path(kit).absolute().name
     folder = Path(venv or f"{name[: -len('.zip')] if name.endswith('.zip') else name}-venv").absolute()
     inside = python_in(folder)
+    if venv is None:
+        _check_own(folder, inside)
     return (str(inside), None) if inside.exists() else (sys.executable, folder)
+
+
+def _check_own(folder: Path, inside: Path) -> None:
+    """Run nothing that others have put into the current folder: it may be one of downloads that many share."""
+    if sys.platform != "win32":
+        for place in (folder, folder / "pyvenv.cfg", inside.parent, inside):
+            if any(_is_open(one, os.geteuid()) for one in _seen(place, follow=place != inside)):
+                raise KitError("not_own", place, code=2)
+
+
+def _seen(place: Path, *, follow: bool) -> Iterator[os.stat_result]:
+    """Look at what is there, and at what it leads to; an own link to a Python says whose that may be."""
+    with suppress(FileNotFoundError):
+        yield place.lstat()
+        if follow:
+            yield place.stat()
+
+
+def _is_open(status: os.stat_result, user: int) -> bool:
+    """Whether others may have written it."""
+    if status.st_uid not in (0, user):
+        return True
+    return not stat.S_ISLNK(status.st_mode) and bool(status.st_mode & stat.S_IWOTH)
 
 
 def python_in(venv: Path) -> Path:

@@ -94,6 +94,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "no virtual environment could be made: {reason}; install python3-venv, or name an environment with --python",
         "无法创建虚拟环境：{reason}；请安装 python3-venv，或用 --python 指定已有环境",
     ),
+    "not_own": (
+        "belongs to another user, or anybody may write to it, and Python would run what is there; remove it, or say "
+        "with --venv where the wheels are to go",
+        "属于其他用户，或任何人都可写入，而 Python 会运行其中的内容；请删除它，或用 --venv 指定 wheel 的安装位置",
+    ),
     "pip_failed": ("pip failed: {reason}", "pip 失败：{reason}"),
     # What is told on the way
     "reading": ("kit {digest}, made by {maker}", "离线包 {digest}，由 {maker} 生成"),
