@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mirrorhub.bundle.kit.archive import MANIFEST, MAX_MEMBERS, FolderKit, ZipKit
 from mirrorhub.bundle.kit.words import KitError
-from mirrorhub.paths import file_and_folder, path_problem, revision_problem, twins
+from mirrorhub.paths import file_and_folder, path_problem, repeated, revision_problem, twins
 from mirrorhub.records import hex_digits, items, mapping, number, one_of, text, texts
 
 KIT_FORMAT = "mirrorhub-kit"
@@ -299,8 +299,9 @@ def check_paths(paths: Iterable[str], system: str = _SYSTEM) -> None:
         problem = path_problem(path, windows=system == "nt")
         if problem:
             raise KitError("name", path, reason=problem)
-    if len(set(paths)) < len(paths):
-        raise KitError("twice", next(path for path in paths if paths.count(path) > 1))
+    again = repeated(paths)
+    if again is not None:
+        raise KitError("twice", again)
     both = file_and_folder(paths)
     if both:
         raise KitError("name", both, reason="is a file and a folder")
