@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -42,6 +43,11 @@ def path_problem(path: str, *, windows: bool = False) -> str | None:
     if len(path.encode()) > MAX_PATH_BYTES:
         return f"is longer than {MAX_PATH_BYTES} bytes"
     return next((problem for part in path.split("/") if (problem := _part_problem(part, windows))), None)
+
+
+def repeated(paths: Iterable[str]) -> str | None:
+    """Return a path that is listed more than once, or None."""
+    return next((path for path, count in Counter(paths).items() if count > 1), None)
 
 
 def twins(paths: Iterable[str]) -> tuple[str, str] | None:

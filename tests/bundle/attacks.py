@@ -77,12 +77,12 @@ def _told(change: Callable[[dict[str, Any]], object]) -> Callable[[Members], byt
     return alter
 
 
-def _listed_too(path: str) -> Callable[[Members], bytes]:
+def _listed_too(path: str, kind: str = "script") -> Callable[[Members], bytes]:
     """Add a member that the manifest lists, too."""
 
     def alter(members: Members) -> bytes:
         manifest = json.loads(members[MANIFEST])
-        row = {"path": path, "kind": "script", "size": 4, "sha256": hashlib.sha256(b"evil").hexdigest()}
+        row = {"path": path, "kind": kind, "size": 4, "sha256": hashlib.sha256(b"evil").hexdigest()}
         manifest["members"].append(row)
         return _with({**members, MANIFEST: json.dumps(manifest).encode()}, Entry(path.encode(), b"evil"))
 
@@ -173,6 +173,9 @@ ATTACKS: dict[str, Attack] = {
     "a directory that is not there": Attack(_whose_directory_is_not_there, "packed again or altered"),
     "a climbing name": Attack(_renamed(b"../evil"), "climbs out of its folder"),
     "a climbing name that is listed": Attack(_listed_too("../evil"), "climbs out of its folder"),
+    "a lock file of another name": Attack(_listed_too("conftest.py", "lock"), "'conftest.py' is no name of a lock"),
+    "a script of another name": Attack(_listed_too("json.py"), "'json.py' is no name of a script"),
+    "a text to read in a folder": Attack(_listed_too("a/README.md", "readme"), "is no name of a readme"),
     "a climbing name further in": Attack(_renamed(b"models/../../evil"), "climbs out of its folder"),
     "an absolute name": Attack(_renamed(b"/tmp/evil"), "is absolute"),
     "a drive": Attack(_renamed(b"C:/evil"), "names a drive"),

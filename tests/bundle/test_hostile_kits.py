@@ -14,6 +14,7 @@ from mirrorhub.bundle.kit.words import KitError
 from mirrorhub.bundle.packing import source_of, write_kit
 from mirrorhub.cli import main
 from tests.bundle.attacks import ATTACKS
+from tests.bundle.rawzip import Entry, zip_bytes
 
 Capture = pytest.CaptureFixture[str]
 
@@ -37,6 +38,16 @@ def test_a_hostile_kit(name: str, kit_members: dict[str, bytes], tmp_path: Path,
     left = [path for path in files_below(tmp_path) if path not in before]
     assert [path for path in left if ".mirrorhub/ready" not in path.as_posix()] == []
     assert [path for path in left if not path.is_relative_to(tmp_path / "ms")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_a_hundred_thousand_names(tmp_path: Path, capsys: Capture) -> None:
+    """As many members as a kit may have, one of them twice: that is found in no time that grows with their square."""
+    names = [b"x%06d" % number for number in (*range(99_999), 99_998)]
+    (tmp_path / "kit.zip").write_bytes(zip_bytes([Entry(name, b"") for name in names]))
+    assert install_script([str(tmp_path / "kit.zip"), "--lang", "en"]) == 1
+    assert capsys.readouterr().err == "install: x099998: is there twice\n"
 
 
 @pytest.mark.parametrize("name", ["altered bytes of equal size", "a bomb", "a manifest as deep as it is long"])

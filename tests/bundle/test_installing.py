@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from mirrorhub import errors, fetch
+from mirrorhub.bundle.kit.project import place_lock
 from mirrorhub.bundle.kit.script import main as install_script
+from mirrorhub.bundle.kit.script import opened_kit
+from mirrorhub.bundle.kit.words import KitError
 from mirrorhub.cli import main
 from tests.bundle import FILES
 from tests.fakehub import FakeHub, Repo
@@ -317,6 +320,35 @@ def test_the_locked_models(kit: Path, tmp_path: Path, capsys: Capture) -> None:
     told = capsys.readouterr().err
     assert "extra: same.txt" in told
     assert "removed: other.txt" in told
+
+
+def test_another_lock_file_is_there(kit: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A project's own lock file is not replaced, which is said before anything is done; an equal one stays."""
+    lock, arguments = tmp_path / "mirrorhub.lock", [str(kit), "--lang", "en", "--lockfile-to", str(tmp_path)]
+    lock.write_bytes(b"version = 1\n")
+    assert install_script(arguments) == 1
+    assert f"{lock}: another lock file is there, and is not replaced" in capsys.readouterr().err
+    assert lock.read_bytes() == b"version = 1\n"
+    assert not (tmp_path / "ms").exists()
+    lock.unlink()
+    assert install_script(arguments) == 0
+    before = lock.stat().st_ino
+    assert install_script(arguments) == 0
+    assert lock.stat().st_ino == before
+    assert install_script([*arguments[:-1], str(tmp_path / "nowhere")]) == 1
+    assert "nowhere: there is no such file or folder" in capsys.readouterr().err
+
+
+def test_a_lock_file_that_changes_meanwhile(kit_members: dict[str, bytes], tmp_path: Path) -> None:
+    """A lock file that is changed in an unpacked kit, after all was checked, does not get into a project."""
+    folder, project = tmp_path / "folder", tmp_path / "project"
+    fill(folder, kit_members)
+    project.mkdir()
+    opened, contents = opened_kit(str(folder), None)
+    (folder / "mirrorhub.lock").write_bytes(kit_members["mirrorhub.lock"].swapcase())
+    with pytest.raises(KitError, match="is damaged or was altered"):
+        place_lock(opened, contents, project)
+    assert list(project.iterdir()) == []
 
 
 def test_the_modes_of_what_is_placed(kit: Path, tmp_path: Path) -> None:

@@ -235,6 +235,27 @@ def test_older_tags_run_on_newer_systems() -> None:
     assert target_of(None, [], None, []).pip_options() == []
 
 
+class Watched(str):
+    """A path that counts how often any is compared with another."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Watched.compared += 1
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
+
+
+def test_a_path_that_is_listed_twice() -> None:
+    """To find one among many takes no time that grows with their square."""
+    paths = [Watched(f"{number}.txt") for number in (*range(1000), 999)]
+    with pytest.raises(KitError, match=r"999.txt: is there twice"):
+        check_paths(paths, "posix")
+    assert Watched.compared < 10_000
+
+
 SYSTEMS = {
     "a name that Windows reserves": (["aux.json"], "nt", "reserves"),
     "a trailing dot": (["a."], "nt", "ends in a dot"),

@@ -14,6 +14,7 @@ MODULES = (
     "bundle.kit.checking",
     "bundle.kit.caches",
     "bundle.kit.placing",
+    "bundle.kit.project",
     "bundle.kit.noting",
     "bundle.kit.python",
     "bundle.kit.wheels",

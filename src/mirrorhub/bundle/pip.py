@@ -24,7 +24,6 @@ from mirrorhub.http.redact import redact
 
 _PROGRAM = """
 import json, runpy, sys
-sys.path[:1] = []
 values = json.loads(sys.argv.pop(1))
 try:
     from pip._vendor.packaging import markers
@@ -84,7 +83,8 @@ def run_pip(arguments: Sequence[str], sources: Sources, target: Target | None = 
     markers = json.dumps(target.environments()[0] if target and not target.is_here else {})
     verb, *rest = arguments
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, markers, verb, *_QUIET, *sources.options(), *rest],
+        # -P: nothing is imported from the folder that happens to be the current one; -I would lose the user's own pip.
+        [sys.executable, "-P", "-c", _PROGRAM, markers, verb, *_QUIET, *sources.options(), *rest],
         env=sources.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

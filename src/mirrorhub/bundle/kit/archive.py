@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from mirrorhub.bundle.kit.words import KitError
-from mirrorhub.paths import path_problem, twins
+from mirrorhub.paths import path_problem, repeated, twins
 
 MANIFEST = "manifest.json"
 MAX_MEMBERS = 100_000
@@ -238,8 +238,9 @@ def _check_member(member: zipfile.ZipInfo) -> None:
 
 def _check_names(members: list[zipfile.ZipInfo]) -> None:
     names = [member.filename for member in members]
-    if len(set(names)) < len(names):
-        raise KitError("twice", next(name for name in names if names.count(name) > 1))
+    again = repeated(names)
+    if again is not None:
+        raise KitError("twice", again)
     both = twins(names)
     if both:
         raise KitError("twice", both[1])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from mirrorhub.bundle.kit.archive import MANIFEST, FolderKit, ZipKit
+from mirrorhub.bundle.kit.archive import BLOCK_SIZE, MANIFEST, FolderKit, ZipKit
 from mirrorhub.bundle.kit.contents import Contents, Member
 from mirrorhub.bundle.kit.words import KitError
 
@@ -45,6 +47,20 @@ def checked_blocks(kit: ZipKit | FolderKit, member: Member) -> Iterator[bytes]:
         raise KitError("short", member.path)
     if hasher.hexdigest() != member.sha256:
         raise KitError("digest", member.path, actual=hasher.hexdigest(), expected=member.sha256)
+
+
+def is_member(place: Path, member: Member) -> bool:
+    """Whether a file on the disk, and no link to one, has a member's bytes."""
+    try:
+        if not stat.S_ISREG(place.lstat().st_mode) or place.stat().st_size != member.size:
+            return False
+        hasher = hashlib.sha256()
+        with place.open("rb") as file:
+            for block in iter(lambda: file.read(BLOCK_SIZE), b""):
+                hasher.update(block)
+    except OSError:
+        return False
+    return hasher.hexdigest() == member.sha256
 
 
 def verify_members(

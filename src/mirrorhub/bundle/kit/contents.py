@@ -12,14 +12,20 @@ from dataclasses import dataclass
 
 from mirrorhub.bundle.kit.archive import MANIFEST, MAX_MEMBERS, FolderKit, ZipKit
 from mirrorhub.bundle.kit.words import KitError
-from mirrorhub.paths import file_and_folder, path_problem, revision_problem, twins
+from mirrorhub.paths import file_and_folder, path_problem, repeated, revision_problem, twins
 from mirrorhub.records import hex_digits, items, mapping, number, one_of, text, texts
 
 KIT_FORMAT = "mirrorhub-kit"
 KIT_VERSION = 1
 _SYSTEM = "darwin" if sys.platform == "darwin" else os.name
 MAX_MANIFEST = 32 << 20
-KINDS = ("model", "wheel", "script", "readme", "lock")
+LOCK_NAME = "mirrorhub.lock"
+_NAMES = {
+    "script": ("__main__.py", "install.py"),
+    "readme": ("README.md", "README.zh-CN.md"),
+    "lock": (LOCK_NAME,),
+}
+KINDS = ("model", "wheel", *_NAMES)
 _REPO_PART = re.compile(r"\w[\w.+-]{0,95}")
 _WHEEL = re.compile(r"wheels/[A-Za-z0-9][A-Za-z0-9._+!-]{0,240}\.whl")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
@@ -232,8 +238,8 @@ def _member(raw: dict[str, object]) -> Member:
         raise KitError("name", path, reason=problem)
     if (kind == "model" and path != f"models/{sha256}") or (kind == "wheel" and not _WHEEL.fullmatch(path)):
         raise ValueError(f"{path[:100]!r} is no name of a {kind}")
-    if kind in ("script", "readme", "lock") and "/" in path:
-        raise ValueError(f"{path[:100]!r} is in a folder")
+    if path not in _NAMES.get(kind, (path,)):
+        raise ValueError(f"{path[:100]!r} is no name of a {kind}")
     return Member(path, kind, number(raw["size"]), sha256)
 
 
@@ -293,8 +299,9 @@ def check_paths(paths: Iterable[str], system: str = _SYSTEM) -> None:
         problem = path_problem(path, windows=system == "nt")
         if problem:
             raise KitError("name", path, reason=problem)
-    if len(set(paths)) < len(paths):
-        raise KitError("twice", next(path for path in paths if paths.count(path) > 1))
+    again = repeated(paths)
+    if again is not None:
+        raise KitError("twice", again)
     both = file_and_folder(paths)
     if both:
         raise KitError("name", both, reason="is a file and a folder")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +38,13 @@ for name in json.loads(sys.stdin.read()):
         pass
 print(json.dumps(found))
 """
-# As with `python -m pip`, less the folder that happens to be the current one; and without the socket that urllib3 opens
-# when it is imported, to see whether there is IPv6: nothing here is to open any.
+# Nothing is imported from the folder that happens to be the current one: it goes before anything is imported. Not by
+# `-I`: with that pip installs nothing for the user alone where the Python itself cannot be written to.
+_APART = "import sys; sys.path[:1] = []; "
+# As with `python -m pip`, and without the socket that urllib3 opens when it is imported, to see whether there is IPv6:
+# nothing here is to open any.
 _PIP = (
-    "import runpy, socket, sys; sys.path[:1] = []; socket.has_ipv6 = False; sys.argv[0] = 'pip'; "
+    "import runpy, socket; socket.has_ipv6 = False; sys.argv[0] = 'pip'; "
     "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 )
 # Where CPython keeps the pip that it comes with, or where a distribution does.
@@ -141,7 +146,11 @@ def _linux_fits(tag: str, machine: str, glibc: tuple[int, ...] | None) -> bool:
 
 
 def default_python(venv: str | None, python: str | None, kit: str) -> tuple[str, Path | None]:
-    """Say which Python is meant, and which environment is to be made with it, if one is."""
+    """Say which Python is meant, and which environment is to be made with it, if one is.
+
+    Raises:
+        KitError: The environment that nobody named and that is there may be somebody else's.
+    """
     if python:
         return python, None
     if venv is None and sys.prefix != sys.base_prefix:
@@ -149,7 +158,32 @@ def default_python(venv: str | None, python: str | None, kit: str) -> tuple[str,
     name = Path(kit).absolute().name
     folder = Path(venv or f"{name[: -len('.zip')] if name.endswith('.zip') else name}-venv").absolute()
     inside = python_in(folder)
+    if venv is None:
+        _check_own(folder, inside)
     return (str(inside), None) if inside.exists() else (sys.executable, folder)
+
+
+def _check_own(folder: Path, inside: Path) -> None:
+    """Run nothing that others have put into the current folder: it may be one of downloads that many share."""
+    if sys.platform != "win32":
+        for place in (folder, folder / "pyvenv.cfg", inside.parent, inside):
+            if any(_is_open(one, os.geteuid()) for one in _seen(place, follow=place != inside)):
+                raise KitError("not_own", place, code=2)
+
+
+def _seen(place: Path, *, follow: bool) -> Iterator[os.stat_result]:
+    """Look at what is there, and at what it leads to; an own link to a Python says whose that may be."""
+    with suppress(FileNotFoundError):
+        yield place.lstat()
+        if follow:
+            yield place.stat()
+
+
+def _is_open(status: os.stat_result, user: int) -> bool:
+    """Whether others may have written it."""
+    if status.st_uid not in (0, user):
+        return True
+    return not stat.S_ISLNK(status.st_mode) and bool(status.st_mode & stat.S_IWOTH)
 
 
 def python_in(venv: Path) -> Path:
@@ -165,7 +199,7 @@ def make_venv(python: Interpreter, folder: Path) -> str:
     """
     if not (python.pip or python.ensurepip):
         raise KitError("no_pip", python.path)
-    done = _run([python.path, "-m", "venv", "--without-pip", str(folder)])
+    done = _run([python.path, "-I", "-m", "venv", "--without-pip", str(folder)])
     inside = python_in(folder)
     if done.returncode != 0 or not inside.exists():
         raise KitError("no_venv", folder, reason=last_line(done.stdout) or "venv failed")
@@ -179,9 +213,10 @@ def _add_pip(python: Interpreter, inside: str) -> None:
         return
     found = _asked(inside, _PIP_OF).strip()
     if not found:
-        _run([inside, "-m", "ensurepip", "--default-pip"])
+        # Some versions of it start one more Python, which looks into the current folder: that is the new environment.
+        _run([inside, "-I", "-m", "ensurepip", "--default-pip"], folder=Path(inside).parent)
         return
-    wheel = f"import sys; sys.path.insert(1, {found!r}); {_PIP}"
+    wheel = f"{_APART}sys.path.insert(0, {found!r}); {_PIP}"
     _run([inside, "-c", wheel, "install", "--quiet", "--no-index", "--no-cache-dir", "--no-deps", found])
 
 
@@ -192,7 +227,7 @@ def run_pip(python: Interpreter, inside: str, arguments: Sequence[str]) -> None:
         KitError: There is none, or it failed.
     """
     own = interpreter_of(inside)
-    command = [inside, "-c", _PIP] if own.pip else [python.path, "-c", _PIP, "--python", inside]
+    command = [inside, "-c", _APART + _PIP] if own.pip else [python.path, "-c", _APART + _PIP, "--python", inside]
     if not own.pip and not python.pip:
         raise KitError("no_pip", inside)
     done = _run([*command, *arguments])
@@ -231,9 +266,10 @@ def _asked(python: str, program: str, given: str = "") -> str:
     return done.stdout
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         list(command),
+        cwd=folder,
         env=_environment(),
         check=False,
         stdin=subprocess.DEVNULL,

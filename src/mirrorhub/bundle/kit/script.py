@@ -18,9 +18,10 @@ from typing import Protocol
 from mirrorhub.bundle.kit.archive import MANIFEST, FolderKit, ZipKit, open_kit
 from mirrorhub.bundle.kit.caches import Caches, Seat, caches_of, seat_of
 from mirrorhub.bundle.kit.checking import check_members, verify_members
-from mirrorhub.bundle.kit.contents import Contents, KitModel, KitWheels, Member, read_contents
+from mirrorhub.bundle.kit.contents import Contents, KitModel, KitWheels, read_contents
 from mirrorhub.bundle.kit.noting import write_note
-from mirrorhub.bundle.kit.placing import clear, publish, stage, write_blocks
+from mirrorhub.bundle.kit.placing import clear, publish, stage
+from mirrorhub.bundle.kit.project import check_lock, place_lock
 from mirrorhub.bundle.kit.python import check_fits, default_python, interpreter_of
 from mirrorhub.bundle.kit.wheels import Environment, are_installed, install_wheels, unpack, work_folder
 from mirrorhub.bundle.kit.words import LANGUAGES, KitError, language_of, shown_text, size_text, told
@@ -67,6 +68,8 @@ def install(wish: Wish, say: Say) -> Contents:
     kit, contents = opened_kit(wish.kit, wish.sha256)
     try:
         tell_contents(contents, say)
+        if wish.lock_to is not None:
+            check_lock(contents, Path(wish.lock_to))
         wheels = contents.wheels if wish.wheels else None
         environment = _environment_for(wish, wheels) if wheels else None
         seats = [seat_of(model, wish.caches, contents.sha256) for model in contents.models if wish.models]
@@ -84,7 +87,9 @@ def install(wish: Wish, say: Say) -> Contents:
         if wheels is not None and environment is not None:
             _install_wheels(contents, wheels, environment, say, is_done=is_done)
         if wish.lock_to is not None:
-            _place_lock(kit, contents, Path(wish.lock_to), say)
+            lock = place_lock(kit, contents, Path(wish.lock_to))
+            if lock is not None:
+                say("lock_placed", place=lock)
     except OSError as error:
         raise KitError("disk", error.filename or wish.kit, reason=error.strerror or str(error)) from error
     finally:
@@ -244,14 +249,6 @@ def _tell_placed(seat: Seat, count: int, say: Say) -> None:
         say("placed", name=seat.model.name, count=count, place=seat.target)
     else:
         say("placed_already", name=seat.model.name, place=seat.target)
-
-
-def _place_lock(kit: ZipKit | FolderKit, contents: Contents, folder: Path, say: Say) -> None:
-    """Put the kit's lock file into a project, if it has one."""
-    lock: Member | None = next((one for one in contents.members.values() if one.kind == "lock"), None)
-    if lock is not None:
-        write_blocks(folder / lock.path, kit.blocks(lock.path), folder)
-        say("lock_placed", place=folder / lock.path)
 
 
 def _tell_caches(caches: Caches, models: Sequence[KitModel], say: Say) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import zipfile
@@ -11,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirrorhub.bundle.kit.archive import BLOCK_SIZE, FolderKit, ZipKit
+from mirrorhub.bundle.kit.archive import FolderKit, ZipKit
 from mirrorhub.bundle.kit.caches import make_folder, user_cache
-from mirrorhub.bundle.kit.checking import checked_blocks
+from mirrorhub.bundle.kit.checking import checked_blocks, is_member
 from mirrorhub.bundle.kit.contents import Contents, KitWheels, Member
 from mirrorhub.bundle.kit.placing import check_room, sweep, write_blocks
 from mirrorhub.bundle.kit.python import Interpreter, make_venv, run_pip, versions_in
@@ -58,7 +57,7 @@ def unpack(kit: ZipKit | FolderKit, contents: Contents, folder: Path) -> None:
     check_room([(folder, sum(one.size for one in contents.members.values() if one.kind == "wheel"))])
     for member in (one for one in contents.members.values() if one.kind == "wheel"):
         place = folder / member.path.rpartition("/")[2]
-        if not _is_member(place, member):
+        if not is_member(place, member):
             write_blocks(place, checked_blocks(kit, member), folder)
         _check_wheel(place, member)
 
@@ -103,19 +102,6 @@ def _check_wheel(place: Path, member: Member) -> None:
         raise KitError("no_wheel", member.path, reason=type(error).__name__) from error
     if climbing is not None:
         raise KitError("climbing_wheel", member.path, reason=climbing)
-
-
-def _is_member(place: Path, member: Member) -> bool:
-    try:
-        if place.is_symlink() or place.stat().st_size != member.size:
-            return False
-        hasher = hashlib.sha256()
-        with place.open("rb") as file:
-            for block in iter(lambda: file.read(BLOCK_SIZE), b""):
-                hasher.update(block)
-    except OSError:
-        return False
-    return hasher.hexdigest() == member.sha256
 
 
 def climbing_member(archive: zipfile.ZipFile) -> str | None:

@@ -69,6 +69,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "缓存中的文件夹或文件位置上有一个符号链接；请删除它",
     ),
     "in_the_way": ("something else stands in its place; remove it", "该位置上有其他东西；请删除它"),
+    "other_lock": (
+        "another lock file is there, and is not replaced: `mirrorhub bundle verify KIT --lockfile` compares the kit "
+        "with it; to take the kit's, remove it, or name another folder with --lockfile-to",
+        "该位置已有另一个锁定文件，不会被替换：可用 `mirrorhub bundle verify KIT --lockfile` 将离线包与它比较；"
+        "要使用离线包的锁定文件，请删除它，或用 --lockfile-to 指定其他文件夹",
+    ),
     "disk": ("{reason}", "{reason}"),
     "room": (
         "{needed:,} bytes are needed and {free:,} are free; make room, or name another cache",
@@ -91,6 +97,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "no_venv": (
         "no virtual environment could be made: {reason}; install python3-venv, or name an environment with --python",
         "无法创建虚拟环境：{reason}；请安装 python3-venv，或用 --python 指定已有环境",
+    ),
+    "not_own": (
+        "belongs to another user, or anybody may write to it, and Python would run what is there; remove it, or say "
+        "with --venv where the wheels are to go",
+        "属于其他用户，或任何人都可写入，而 Python 会运行其中的内容；请删除它，或用 --venv 指定 wheel 的安装位置",
     ),
     "pip_failed": ("pip failed: {reason}", "pip 失败：{reason}"),
     # What is told on the way
