@@ -277,3 +277,19 @@ def test_listing_uses_nothing_that_is_locked(
         monkeypatch.setenv("MIRRORHUB_TRUST", "lock")
         assert lock("check", hub=hub) == 1
     assert "could not be checked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [MS, HF])
+def test_check_of_a_file_that_was_planted(name: str, repos: list[Repo], capsys: Capture) -> None:
+    """A file that lies beside the locked ones is told, with and without a network; the code is 1."""
+    with FakeHub(repos) as hub:
+        assert lock("add", name, hub=hub) == 0
+        capsys.readouterr()
+        assert main(["download", name, "--endpoint", hub.url]) == 0
+        path = Path(capsys.readouterr().out.strip())
+        (path / "modeling_x.py").touch()
+        for offline in ((), ("--offline",)):
+            assert lock("check", name, *offline, hub=hub) == 1
+            assert f"on disk, extra: {path / 'modeling_x.py'}" in capsys.readouterr().out
+        assert main(["download", name, "--endpoint", hub.url]) == 1
+    assert "extra: modeling_x.py (0 bytes)" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import pickle
+import py_compile
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -704,3 +705,67 @@ def test_a_lock_file_that_names_a_blob_wrongly(place: Path, forget: Callable[[],
         forget()
         path = fetch("hf://org/name", settings=under(place, hub)).path
     assert (path / "a.txt").resolve().name == repo.files["a.txt"].sha256
+
+
+@pytest.mark.parametrize("planted", ["modeling_x.py", "sub/model.pt", "__pycache__/a.cpython-311.pyc", "linked"])
+def test_a_file_beside_the_locked_ones(repo: Repo, place: Path, planted: str, tmp_path: Path) -> None:
+    """A file that somebody else has put into the snapshot's folder is refused by name, and stays; also offline."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo))
+        path = fetch(name_of(repo), settings=under(place, hub)).path
+        (path / planted).parent.mkdir(exist_ok=True)
+        if planted == "linked":
+            (path / planted).symlink_to(tmp_path)
+        else:
+            (path / planted).write_bytes(b"evil")
+        for more in ({}, {"offline": True}):
+            settings = under(place, hub, **more)
+            for options in ({}, {"allow_patterns": "*.txt"}, {"force_download": True}):
+                with pytest.raises(errors.PinnedError, match="lock update") as raised:
+                    fetch(name_of(repo), settings=settings, **options)  # type: ignore[arg-type]
+                assert [line.partition(" (")[0] for line in raised.value.difference] == [f"extra: {planted}"]
+                assert str(path) in str(raised.value)
+            assert fetch_files(name_of(repo), ["a.txt"], settings=settings).files == ("a.txt",)
+    assert os.path.lexists(path / planted)
+
+
+def test_an_sdk_has_brought_more(place: Path, forget: Callable[[], None], tmp_path: Path) -> None:
+    """What an SDK has left in the folder, which we have no note of, is looked at, too, before anything is fetched."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+        path = fetch("org/name", settings=under(place, hub)).path
+        shutil.rmtree(path.parents[1] / ".mirrorhub")
+        (path / "a.txt").unlink()
+        (path / "new.py").write_bytes(b"import os")
+        hub.log.clear()
+        with pytest.raises(errors.PinnedError, match="has not locked") as raised:
+            fetch("org/name", settings=under(place, hub))
+        assert raised.value.difference == ("extra: new.py (9 bytes)",)
+        assert not hub.log.requests()
+        (path / "new.py").unlink()
+        assert contents(fetch("org/name", settings=under(place, hub))) == FILES
+
+
+def test_what_comes_of_use(place: Path) -> None:
+    """What Python compiles of a locked source, and what a desktop leaves behind, is no file of anybody's."""
+    repo = Repo("modelscope", "org/name", {**FILES, "code.py": b"x = 1"})
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name")
+        path = fetch("org/name", settings=under(place, hub)).path
+        py_compile.compile(str(path / "code.py"), doraise=True)
+        (path / ".DS_Store").touch()
+        assert fetch("org/name", settings=under(place, hub, offline=True)).path == path
+        py_compile.compile(str(path / "code.py"), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        with pytest.raises(errors.PinnedError, match=r"extra: __pycache__/code\."):
+            fetch("org/name", settings=under(place, hub, offline=True))
+
+
+def test_beside_a_part(place: Path) -> None:
+    """A lock of a part says nothing of other files."""
+    repo = Repo("modelscope", "org/name", FILES)
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, "org/name", include=("*.txt",))
+        path = fetch("org/name", allow_patterns="*.txt", settings=under(place, hub)).path
+        (path / "mine.py").touch()
+        assert fetch("org/name", allow_patterns="*.txt", settings=under(place, hub)).path == path

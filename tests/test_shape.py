@@ -41,7 +41,7 @@ ORDER = (
     "stores.aside stores.healing stores.trash stores.leftovers stores.elsewhere stores.books stores.marks",
     "stores.folder stores.local stores.older stores.modelscope stores.huggingface stores.registry stores.fitting",
     "report.discretion report.shelf report.account",
-    "recall listings resolver asking lookup departure doubt stale",
+    "strays recall listings resolver asking lookup departure doubt stale",
     "transfer.suspect transfer.provenance transfer.writing transfer.piece transfer.pieces transfer.intake",
     "transfer.pace transfer seat planning preview publication snapshot",
     "bench bench.saving bench.comparison bench.rates bench.flow bench.visit bench.rounds bench.keeping",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,11 @@ from pathlib import Path
 from mirrorhub.config import Settings
 from mirrorhub.errors import MissingFileError, NotCachedError, PinnedError
 from mirrorhub.models import PINNED, FileEntry, Manifest, Snapshot, SnapshotRequest, Trust, Voucher, VoucherKind
-from mirrorhub.paths import OWN_FOLDER
 from mirrorhub.pinned import is_locked
 from mirrorhub.plan import scope_of, wanted_files
-from mirrorhub.stores.books import BOOKS, UNFINISHED
 from mirrorhub.stores.notes import Note, held_files, left_over
 from mirrorhub.stores.registry import Store, store_for, stores_for
+from mirrorhub.strays import check_strays, files_below
 
 _HEX = frozenset("0123456789abcdef")
 _NOBODY = Voucher("nobody", "found on disk")
@@ -37,7 +35,12 @@ def recall(request: SnapshotRequest, settings: Settings, manifest: Manifest | No
         request: What is asked for.
         settings: Where the caches are.
         manifest: What is pinned, where the request means that.
+
+    Raises:
+        PinnedError: There is more than what is locked.
     """
+    if manifest is not None:
+        check_strays(request, store_for(request.repo, settings, request.local_dir), manifest)
     if request.force_download:
         return None
     if manifest is not None:
@@ -55,9 +58,12 @@ def recall_offline(request: SnapshotRequest, settings: Settings, manifest: Manif
 
     Raises:
         NotCachedError: It is not there, or not all of it, or nobody whose word counts has vouched for it.
+        PinnedError: There is more than what is locked.
     """
     if manifest is not None:
-        found = _pinned(request, store_for(request.repo, settings, request.local_dir), manifest)
+        store = store_for(request.repo, settings, request.local_dir)
+        check_strays(request, store, manifest)
+        found = _pinned(request, store, manifest)
     else:
         found = _on_disk(request, settings)
     if found is None and manifest is not None and is_locked(manifest):
@@ -113,7 +119,7 @@ def unnoted(request: SnapshotRequest, store: Store, *, closed: bool = False) -> 
     if found is None or (found[1] is not None and _tells(found[1], request)):
         return None
     folder, note = found
-    here = dict(_files_below(folder))
+    here = dict(files_below(folder))
     if note is not None and note.stamps.keys() >= here.keys():
         return None  # nobody but us has brought anything, and we know of a part
     manifest = _as_found(request, store, folder, here)
@@ -176,7 +182,7 @@ def _pinned(request: SnapshotRequest, store: Store, manifest: Manifest) -> Snaps
     """Find pinned content wherever it lies: the digests say whether it is the same."""
     chosen = chosen_files(manifest, request)
     for folder, note in _places(store, manifest):
-        if is_locked(manifest) and request.wanted.paths is None and _holds_more(folder, note, manifest, store):
+        if is_locked(manifest) and request.wanted.paths is None and _holds_more(folder, manifest, store):
             continue
         same = note is not None and note.manifest.confirms(manifest)
         look = store.notes.held if same else held_files
@@ -193,12 +199,12 @@ def _places(store: Store, manifest: Manifest) -> Iterator[tuple[Path, Note | Non
             yield folder, None
 
 
-def _holds_more(folder: Path, note: Note | None, manifest: Manifest, store: Store) -> bool:
+def _holds_more(folder: Path, manifest: Manifest, store: Store) -> bool:
     """Whether there are files beside the locked ones: ours of another state; in a place of another name, anybody's."""
     if folder == store.place(manifest):
-        return note is not None and bool(left_over(folder, note, replace(note, manifest=manifest, stamps={})))
+        return bool(left_over(folder, store.note(manifest), Note(manifest, {})))
     known = {entry.path for entry in manifest.files}
-    return manifest.scope is None and any(path not in known for path, _ in _files_below(folder))
+    return manifest.scope is None and any(path not in known for path, _ in files_below(folder, links=True))
 
 
 def _not_locked(name: str, manifest: Manifest) -> PinnedError:
@@ -229,15 +235,6 @@ def sure_note(store: Store, manifest: Manifest) -> Note | None:
     if note is None or not note.told or not is_locked(manifest):
         return note
     return replace(note, stamps={path: stamp for path, stamp in note.stamps.items() if path not in note.told})
-
-
-def _files_below(folder: Path) -> Iterable[tuple[str, int]]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in (OWN_FOLDER, ".cache", UNFINISHED)]
-        for name in names:
-            path = Path(root, name)
-            if path.is_file() and not name.endswith(".incomplete") and name not in BOOKS:
-                yield path.relative_to(folder).as_posix(), path.stat().st_size
 
 
 def _not_believed(request: SnapshotRequest, found: Snapshot, settings: Settings) -> NotCachedError:
@@ -276,7 +273,7 @@ def _named(folder: Path, paths: Sequence[str]) -> str:
 
 def _missing(request: SnapshotRequest, store: Store, folder: Path) -> list[str]:
     """Return wanted files that the SDK has written should be there, and that are not."""
-    here = dict(_files_below(folder))
+    here = dict(files_below(folder))
     chosen = wanted_files(_as_found(request, store, folder, here), request.wanted)
     return [entry.path for entry in chosen if entry.path not in here]
 

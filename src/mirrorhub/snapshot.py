@@ -36,6 +36,7 @@ from mirrorhub.stores.disk import check_room, check_writable
 from mirrorhub.stores.fitting import check_fit, unfit
 from mirrorhub.stores.publish import Vanished
 from mirrorhub.stores.registry import Store, own_folders, store_for
+from mirrorhub.strays import check_strays
 from mirrorhub.transfer import Fetched, Transfer
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,9 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
             return await asyncio.to_thread(what_is_there, call, error)
         store = await asyncio.to_thread(seat_for, request, settings, store, manifest)
         await asyncio.to_thread(check_fit, request, store, manifest)
+        await asyncio.to_thread(check_strays, request, store, manifest)
         if (plan := await complete(request, store, manifest)) is not None:
+            await asyncio.to_thread(check_strays, request, store, manifest, published=True)
             return replace(snapshot_of(store, manifest, plan, {}, call.chain), seconds=call.watch.seconds)
         try:
             async with call.watch.part("lock", TransferError), _held(call, store):
@@ -99,6 +102,7 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
             if doubt := doubted(call, manifest, error):
                 raise doubt from None
             raise
+        await asyncio.to_thread(check_strays, request, store, manifest, published=True)
         return replace(snapshot, lanes=call.lanes.reports(), seconds=call.watch.seconds)
 
 

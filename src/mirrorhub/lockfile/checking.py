@@ -11,10 +11,11 @@ from mirrorhub.errors import MirrorHubError
 from mirrorhub.lockfile import LockedRepo, LockFile
 from mirrorhub.lockfile.comparing import Difference, compare
 from mirrorhub.lockfile.locking import changes, listed, wish_of
-from mirrorhub.models import Manifest, Voucher
+from mirrorhub.models import Voucher
 from mirrorhub.recall import sure_note
-from mirrorhub.stores.notes import Note, held_files, left_over
-from mirrorhub.stores.registry import Store, store_for
+from mirrorhub.stores.notes import held_files
+from mirrorhub.stores.registry import store_for
+from mirrorhub.strays import left_behind, strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +73,9 @@ def _on_disk(entry: LockedRepo, settings: Settings) -> tuple[tuple[str, ...], tu
     """Return one line per file that is there and not as it is locked, and the paths that are not there."""
     store, manifest = store_for(entry.repo, settings, None), entry.manifest(Voucher("lock"))
     folder, note = store.place(manifest), sure_note(store, manifest)
-    there = [one for one in entry.files if (folder / one.path).exists()]
-    held = held_files(folder, there, note)
-    changed = [f"on disk, changed: {folder / one.path}" for one in there if one.path not in held]
-    extra = [f"on disk, extra: {folder / path}" for path in _extra(store, manifest, note)]
-    return (*changed, *extra), tuple(one.path for one in entry.files if one not in there)
-
-
-def _extra(store: Store, manifest: Manifest, note: Note | None) -> tuple[str, ...]:
-    """Return the files that another state of the repository has left there."""
-    if note is None:
-        return ()
-    known = {one.path for one in manifest.files}
-    gone = left_over(store.place(manifest), note, Note(manifest, {}))
-    return tuple(path for path in gone if path not in known)
+    there = {one.path: one for one in entry.files if (folder / one.path).exists()}
+    held = held_files(folder, there.values(), note)
+    changed = [f"on disk, changed: {folder / path}" for path in there if path not in held]
+    extra = sorted({*strays(store, manifest), *left_behind(store, manifest)})
+    told = (*changed, *(f"on disk, extra: {folder / path}" for path in extra))
+    return told, tuple(one.path for one in entry.files if one.path not in there)
