@@ -7,7 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from mirrorhub.config import Settings
-from mirrorhub.errors import IntegrityError, MirrorHubError, PinnedError, TransferError
+from mirrorhub.errors import (
+    AccessDeniedError,
+    IntegrityError,
+    MirrorHubError,
+    PinnedError,
+    RepoNotFoundError,
+    TransferError,
+)
 from mirrorhub.faults import Fault
 from mirrorhub.http.client import Client
 from mirrorhub.lockfile import LockedRepo
@@ -35,10 +42,10 @@ async def departure(
     if entry is None or not _is_said_by_all(error):
         return None
     now = await _now(entry, request, settings, client)
-    difference = compare(locked_state(entry), now) if now else None
+    difference = compare(locked_state(entry), now) if isinstance(now, State) else now
     return PinnedError(
         f"{_what(error)} {entry} is not to be had as it is locked in {settings.lockfile}: {_said(entry, difference)}",
-        difference.lines if difference else (),
+        difference.lines if isinstance(difference, Difference) else (),
         error.attempts,
     )
 
@@ -65,23 +72,28 @@ def _says(attempt: Attempt) -> bool:
     return attempt.fault in _SAID
 
 
-async def _now(entry: LockedRepo, request: SnapshotRequest, settings: Settings, client: Client) -> State | None:
+async def _now(
+    entry: LockedRepo, request: SnapshotRequest, settings: Settings, client: Client
+) -> State | MirrorHubError:
     """Ask those who are believed what there is, and for no longer than a call that has failed may still take."""
     brief = replace(settings.unlocked(), timeout_s=min(settings.timeout_s or LOOK_AGAIN_S, LOOK_AGAIN_S))
     whole = replace(request, revision=entry.revision, wanted=Wanted())
     try:
         return present_state(entry, await look_up(whole, brief, client))
-    except MirrorHubError:
-        return None
+    except MirrorHubError as error:
+        return error
 
 
 def _what(error: TransferError) -> str:
     return f"{error.file} of" if error.file else "A file of"
 
 
-def _said(entry: LockedRepo, difference: Difference | None) -> str:
+def _said(entry: LockedRepo, difference: Difference | MirrorHubError) -> str:
     """Say what is the matter, and what to do about it: only what has changed in the open is to be taken."""
-    if difference is None:
+    if isinstance(difference, RepoNotFoundError | AccessDeniedError):
+        # To whoever brings no token, a private repository is not there.
+        return f"no endpoint gave it. {difference.message}"
+    if isinstance(difference, MirrorHubError):
         return "no endpoint has it, and none could say what there is instead. Name another endpoint."
     if difference.older:
         return "what there is now is older than what is locked. Name another endpoint, or find out who went back."

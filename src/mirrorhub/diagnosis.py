@@ -106,8 +106,11 @@ def _unheard(hopeless: Hopeless) -> str:
 
 def _withheld(hopeless: Hopeless, standing: Standing) -> str:
     """Say what to do where a repository may be hidden from whoever brings no token, and none was sent."""
-    silent = (endpoint for endpoint, failure in hopeless.failures if failure.fault in (Fault.DENIED, Fault.NO_REPO))
-    advice = advice_on_tokens((one for one in silent if standing(one) != "sent"), standing)
+    silent = [endpoint for endpoint, failure in hopeless.failures if failure.fault in (Fault.DENIED, Fault.NO_REPO)]
+    # Of a file that is missing nobody thinks so, unless a token was meant to be sent.
+    missing = [endpoint for endpoint, failure in hopeless.failures if failure.fault in FINAL_WORDS]
+    unset = [endpoint for endpoint in missing if standing(endpoint) == "unset"]
+    advice = advice_on_tokens((one for one in [*silent, *unset] if standing(one) != "sent"), standing)
     return advice and f" {advice}"
 
 
@@ -147,8 +150,9 @@ def transfer_error(
     failure = _most_telling(hopeless)
     if failure is not None and failure.fault is Fault.DENIED:
         return AccessDeniedError(f"{where}: {_denied(hopeless, standing)}", told)
+    advice = f"{_withheld(hopeless, standing)} {_advice(hopeless)}".lstrip()
     return TransferError(
-        f"{where} could not be fetched. {_advice(hopeless)} What has come stays on disk; the next call goes on there.",
+        f"{where} could not be fetched. {advice} What has come stays on disk; the next call goes on there.",
         told,
         file=entry.path,
     )

@@ -11,11 +11,12 @@ import pytest
 from mirrorhub import Endpoint, Settings, fetch
 from mirrorhub.cli import main
 from mirrorhub.endpoints import endpoints_for
-from mirrorhub.errors import AccessDeniedError, ConfigError, ResolutionError
+from mirrorhub.errors import AccessDeniedError, ConfigError, PinnedError, ResolutionError, TransferError
 from mirrorhub.models import Repo as RepoName
 from mirrorhub.tables import described, variable_for
 from tests.fakehub import FakeHub, Repo
 from tests.fakehub.repo import HubName
+from tests.locks import lock_now
 from tests.quick import quick
 
 FILES = {"config.json": b"{}"}
@@ -193,3 +194,23 @@ def test_a_name_for_a_variable(url: str, name: str) -> None:
     assert Settings.load({"endpoints": endpoint}).endpoints == (endpoint,)
     assert name in described(endpoint)
     assert name in repr(endpoint)
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside one that is dead"])
+@pytest.mark.parametrize("hub_name", HUBS)
+def test_a_private_repository_under_a_lock_file(
+    hub_name: HubName, beside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a lock file says what there is and nobody lists it, an empty variable is named all the same."""
+    place = tmp_path / "mirrorhub.lock"
+    with FakeHub([Repo(hub_name, "org/name", FILES)]) as hub:
+        lock_now(place, hub, f"{hub_name}:org/name")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "another"))
+    with private(hub_name) as hub:
+        chain = [Endpoint(hub.url, hub_name, named=True, token_variable="HOUSE_TOKEN")]
+        chain += [Endpoint("https://localhost:9", hub_name, named=True)] * beside
+        with pytest.raises((PinnedError, TransferError)) as caught:
+            fetch("org/name", hub=hub_name, settings=quick(*chain, lockfile=place))
+        assert "HOUSE_TOKEN, which its table names, is empty" in str(caught.value)
+        monkeypatch.setenv("HOUSE_TOKEN", SECRET)
+        assert fetch("org/name", hub=hub_name, settings=quick(*chain, lockfile=place)).vouched_by.kind == "lock"
