@@ -183,6 +183,10 @@ def test_names_without_an_owner() -> None:
     assert parse_name("hf://gpt2@v1") == Named("hf://gpt2", revision="v1")
     assert parse_name("hf://datasets/squad") == Named("hf://datasets/squad", is_typed=True)
     assert parse_name("org/name") == Named("org/name")
+    assert parse_name("org/name@v1.0.0") == Named("org/name", revision="v1.0.0")
+    assert parse_name("modelscope:org/name@feature/x") == Named("modelscope:org/name", revision="feature/x")
+    assert parse_name("huggingface:datasets/org/name@v1") == Named("huggingface:datasets/org/name", revision="v1")
+    assert parse_name("https://a:b@host/name") == Named("https://a:b@host/name")
     assert parse_name("ms://org/name/a.txt") == Named("ms://org/name", path="a.txt")
 
 

@@ -1,6 +1,7 @@
 """What stands for a repository on the command line: an id, or an address with type, revision and path in it.
 
     hf://[models/|datasets/|spaces/|kernels/]owner/name[@revision][/path]        likewise ms://
+    [modelscope:|huggingface:][datasets/|...]owner/name[@revision]               as messages name it
 
 Source: huggingface_hub 2.4.0, `utils/_hf_uris.py`. A name without an owner is read, too, where no path follows it.
 """
@@ -19,6 +20,7 @@ _SCHEMES = ("hf://", "ms://")
 _TYPES = tuple(f"{name}s" for name in get_args(RepoType))
 _REF = re.compile(r"refs/(?:convert/[\w.-]+|pr/\d+)")
 """Revisions with a slash in them that are read as such; in any other it is written %2F."""
+_AT_REVISION = re.compile(r"((?:(?:modelscope|huggingface):(?:\w+s/)?)?[\w.+-]+/[\w.+-]+)@(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def parse_name(given: str) -> Named:
     """
     scheme = next((scheme for scheme in _SCHEMES if given.startswith(scheme)), None)
     if scheme is None:
-        return Named(given)
+        named = _AT_REVISION.fullmatch(given)
+        return Named(named[1], revision=named[2]) if named else Named(given)
     location = given.removeprefix(scheme)
     kind, slash, rest = location.partition("/")
     if kind == "buckets":
