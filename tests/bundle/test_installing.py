@@ -175,7 +175,7 @@ def test_a_linked_manifest(kit_members: dict[str, bytes], tmp_path: Path, capsys
 
 
 def test_links_of_a_dead_run(kit_of_both: Path, tmp_path: Path) -> None:
-    """Links that an ended run had made and not yet placed are removed; what is called otherwise, or is a file, stays."""
+    """Links that an ended run had made and not yet placed go; what is called otherwise, or is a file, stays."""
     own = tmp_path / "hf" / "models--org--name" / ".mirrorhub"
     fill(own, {"link-0123456789abcdef": b"mine"})
     for name in ("link-fedcba9876543210", "link-mine"):
