@@ -225,6 +225,7 @@ ATTACKS: dict[str, Attack] = {
     "a file with another content's digest": Attack(_file(content="0" * 64), "with two digests, or none"),
     "a file with another size": Attack(_file(size=1), "is listed with two sizes"),
     "a file with a size below nothing": Attack(_file(size=-1), "no number"),
+    "a file with a size of 19 digits": Attack(_file(size=10**18), "a number beyond all measure"),
     "a file with half a digest": Attack(_file(sha256="abc"), "no digest"),
     "a file with git's name of other bytes": Attack(
         _file(sha256=None, git_sha1="0" * 40), "is damaged or was altered: its digest"

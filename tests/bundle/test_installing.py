@@ -164,6 +164,26 @@ def test_a_link_in_an_unpacked_kit(kit_members: dict[str, bytes], tmp_path: Path
     assert f"models/{member.name}: is a link" in capsys.readouterr().err
 
 
+def test_a_linked_manifest(kit_members: dict[str, bytes], tmp_path: Path, capsys: Capture) -> None:
+    """Nor may the manifest of an unpacked kit be a link."""
+    folder = tmp_path / "folder"
+    fill(folder, kit_members)
+    (folder / "manifest.json").rename(tmp_path / "elsewhere")
+    (folder / "manifest.json").symlink_to(tmp_path / "elsewhere")
+    assert install_script([str(folder), "--lang", "en"]) == 1
+    assert "manifest.json: is a link" in capsys.readouterr().err
+
+
+def test_links_of_a_dead_run(kit_of_both: Path, tmp_path: Path) -> None:
+    """Links that an ended run had made and not yet placed go; what is called otherwise, or is a file, stays."""
+    own = tmp_path / "hf" / "models--org--name" / ".mirrorhub"
+    fill(own, {"link-0123456789abcdef": b"mine"})
+    for name in ("link-fedcba9876543210", "link-mine"):
+        (own / name).symlink_to("nowhere")
+    assert install_script([str(kit_of_both)]) == 0
+    assert sorted(path.name for path in own.glob("link-*")) == ["link-0123456789abcdef", "link-mine"]
+
+
 PLANTED = {
     "the snapshot": SNAPSHOT,
     "the snapshots": "models/org--name/snapshots",

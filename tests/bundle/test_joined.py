@@ -38,8 +38,9 @@ def test_the_standard_library_is_enough() -> None:
     """It imports nothing that does not come with Python."""
     nodes = list(ast.walk(TREE))
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    assert not [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
     modules |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert {name.partition(".")[0] for name in modules} <= {*sys.stdlib_module_names, "__future__"}
+    assert {name.partition(".")[0] for name in modules} <= set(sys.stdlib_module_names)
 
 
 def test_the_starter_can_be_read_by_any_python() -> None:
@@ -74,6 +75,37 @@ def test_it_runs_alone(tmp_path: Path, kit: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "verified: all 9 members" in done.stdout
+
+
+WAYS = {
+    "by its name": ["{}/install.py"],
+    "by a link": ["{}/../linked.py"],
+    "by a link to its folder": ["{}/../linked/install.py"],
+    "as a module": ["-m", "install"],
+    "the folder": ["{}"],
+    "the folder where it is": ["."],
+    "a link to the folder": ["{}/../linked"],
+}
+OURS = {"__future__", "argparse", "hashlib", "json", "secrets", "shutil", "socket", "struct", "subprocess", "zipfile"}
+"""What Python itself imports when it is given a module or a folder, before anything else is run, is not among these."""
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_lies_beside_it(way: list[str], tmp_path: Path, kit_members: dict[str, bytes]) -> None:
+    """However the installer of an unpacked kit is reached, it imports nothing from its own folder."""
+    folder, ran = tmp_path / "downloads", tmp_path / "ran"
+    folder.mkdir()
+    for name in sys.stdlib_module_names if way[0].endswith(".py") else OURS:
+        (folder / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name + ' '!r})")
+    for name, data in kit_members.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    (tmp_path / "linked.py").symlink_to(folder / "install.py")
+    (tmp_path / "linked").symlink_to(folder)
+    command = [sys.executable, "-S", *(part.format(folder) for part in way), ".", "--verify-only", "--lang", "en"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=50, check=False)
+    assert "verified: all 9 members" in done.stdout
+    assert not ran.exists()
 
 
 def test_the_kit_runs_itself(kit: Path) -> None:

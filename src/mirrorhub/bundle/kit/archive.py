@@ -99,6 +99,8 @@ class FolderKit:
     def __init__(self, path: str) -> None:
         self.path = path
         self._root = Path(path)
+        if (self._root / MANIFEST).is_symlink():
+            raise KitError("link", MANIFEST)
         if not (self._root / MANIFEST).is_file():
             raise KitError("no_manifest", path)
 

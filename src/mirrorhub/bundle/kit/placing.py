@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -28,6 +29,7 @@ from mirrorhub.paths import OWN_FOLDER
 
 _TRIES = 5
 _UNFINISHED = ".kit"
+_LINK = re.compile("link-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,15 @@ def sweep(waiting: Path) -> None:
                     path.unlink()
 
 
+def sweep_links(own: Path) -> None:
+    """Remove links that a run that was ended had not yet brought to their place; one that is alive makes another."""
+    with suppress(OSError):
+        for path in own.iterdir():
+            if _LINK.fullmatch(path.name) and path.is_symlink():
+                with suppress(OSError):
+                    path.unlink()
+
+
 def is_file_of(place: Path, file: KitFile) -> bool:
     """Whether a regular file has a file's bytes."""
     try:
@@ -185,6 +196,7 @@ def _waiting(seat: Seat, file: KitFile) -> bool:
 def _unwritten(staged: Staged) -> list[KitFile]:
     """Return a file for each content that is nowhere yet; what a dead run has left half-written is removed."""
     sweep(staged.seat.home / OWN_FOLDER / "ready")
+    sweep_links(staged.seat.home / OWN_FOLDER)
     return list({file.key: file for file in staged.missing if not _waiting(staged.seat, file)}.values())
 
 
