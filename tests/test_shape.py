@@ -25,7 +25,7 @@ ORDER = (
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
     "http http.redact",
-    "lockfile lockfile.finding lockfile.comparing lockfile.writing tables config",
+    "lockfile lockfile.finding lockfile.comparing lockfile.writing lockfile.turns tables config",
     "hubs hubs.aliases hubs.listing lockfile.reading",
     "endpoints chain.verdicts chain.beat chain.standing chain chain.errand chain.race chain.handover chain.walk",
     "refusals diagnosis",
