@@ -119,6 +119,11 @@ def test_what_is_refused(text: str | bytes, problem: str) -> None:
     assert message.isprintable()
 
 
+def test_a_mark_of_the_byte_order() -> None:
+    """What some editors put before the text is no part of it."""
+    assert parsed_lock(b"\xef\xbb\xbf" + lock_text(LockFile((ONE,))).encode(), "x.lock").repositories == (ONE,)
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     """A missing file, a folder, a pipe and one of 65 MB are refused at once."""
     (tmp_path / "folder").mkdir()

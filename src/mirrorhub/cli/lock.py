@@ -191,7 +191,7 @@ def _refused(differences: Iterable[Difference]) -> int:
         click.echo("Nothing was written: a step back is taken with --yes only.", err=True)
         return USAGE
     if sys.stdin.isatty():
-        return 0 if click.confirm("Take this?") else DIFFERS
+        return 0 if click.confirm("Take this?", err=True) else DIFFERS
     click.echo("Nothing was written: nobody can be asked here. --yes takes it.", err=True)
     return USAGE
 
