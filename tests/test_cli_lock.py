@@ -293,3 +293,36 @@ def test_check_of_a_file_that_was_planted(name: str, repos: list[Repo], capsys: 
             assert f"on disk, extra: {path / 'modeling_x.py'}" in capsys.readouterr().out
         assert main(["download", name, "--endpoint", hub.url]) == 1
     assert "extra: modeling_x.py (0 bytes)" in capsys.readouterr().err
+
+
+def test_update_asks_beside_the_json(repos: list[Repo], capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question is not mixed into what a program reads."""
+    with FakeHub(repos) as hub:
+        lock("add", "org/name", hub=hub)
+        repos[0].commit({"a.txt": b"other"})
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+        assert lock("update", "--json", hub=hub) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)[0]["repository"] == f"{MS}@master"
+    assert "Take this?" in told.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["https://a:S3CRET@huggingface.co/org/name"],
+        ["hf://a:S3CRET@huggingface.co/org/name"],
+        ["hf://https://a:S3CRET@huggingface.co/org/name"],
+        ["org/name", "--revision", "https://a:S3CRET@huggingface.co/org/name"],
+    ],
+    ids=["address", "hf address", "both", "revision"],
+)
+@pytest.mark.parametrize("command", [["download"], ["lock", "add"]], ids=["download", "lock"])
+def test_an_address_with_a_password(command: list[str], arguments: list[str], capsys: Capture) -> None:
+    """A password in what stands for a repository is not said again."""
+    assert main([*command, *arguments]) == 2
+    told = capsys.readouterr()
+    assert "S3CRET" not in told.out + told.err
+    assert "huggingface.co" in told.err
+    assert "owner/name" in told.err or "revision" in told.err

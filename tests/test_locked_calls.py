@@ -769,3 +769,13 @@ def test_beside_a_part(place: Path) -> None:
         path = fetch("org/name", allow_patterns="*.txt", settings=under(place, hub)).path
         (path / "mine.py").touch()
         assert fetch("org/name", allow_patterns="*.txt", settings=under(place, hub)).path == path
+
+
+def test_a_locked_file_as_a_pattern(repo: Repo, place: Path) -> None:
+    """A pattern without a wildcard that names a locked file asks for nothing beyond what is locked."""
+    with FakeHub([repo]) as hub:
+        lock_now(place, hub, name_of(repo), include=("*.bin",))
+        settings = under(place, hub)
+        assert fetch(name_of(repo), allow_patterns="sub/m.bin", settings=settings).files == ("sub/m.bin",)
+        with pytest.raises(errors.PinnedError, match="only a part is locked"):
+            fetch(name_of(repo), allow_patterns=["sub/m.bin", "a.txt"], settings=settings)

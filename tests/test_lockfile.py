@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from mirrorhub.errors import ConfigError
+from mirrorhub.errors import ConfigError, LockTimeoutError
 from mirrorhub.hubs.listing import epoch_of
 from mirrorhub.lockfile import LockedRepo, LockFile
 from mirrorhub.lockfile.comparing import State, compare
+from mirrorhub.lockfile.locking import write_lock
 from mirrorhub.lockfile.reading import load_lock, parsed_lock
+from mirrorhub.lockfile.turns import in_turn
 from mirrorhub.lockfile.writing import lock_text, save_lock
 from mirrorhub.models import FileEntry, Repo
 
@@ -40,6 +44,11 @@ HEAD = 'version = 1\n[[repository]]\nname = "modelscope:org/name"\nrevision = "m
 def row(path: str = "a.txt", size: object = 1, sha256: object = A, **more: str) -> str:
     fields = {"path": f'"{path}"', "size": size, "sha256": f'"{sha256}"'} | {name: f'"{more[name]}"' for name in more}
     return "{ " + ", ".join(f"{name} = {value}" for name, value in fields.items() if value is not None) + " }"
+
+
+def many(count: int) -> LockedRepo:
+    """A repository of so many files."""
+    return LockedRepo(Repo("modelscope", "org/many"), "master", tuple(FileEntry(f"{n:06}", 1, A) for n in range(count)))
 
 
 def test_written_and_read() -> None:
@@ -110,10 +119,16 @@ def test_what_is_refused(text: str | bytes, problem: str) -> None:
     assert message.isprintable()
 
 
+def test_a_mark_of_the_byte_order() -> None:
+    """What some editors put before the text is no part of it."""
+    assert parsed_lock(b"\xef\xbb\xbf" + lock_text(LockFile((ONE,))).encode(), "x.lock").repositories == (ONE,)
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
-    """A missing file, a folder, a pipe and one of 17 MB are refused at once."""
+    """A missing file, a folder, a pipe and one of 65 MB are refused at once."""
     (tmp_path / "folder").mkdir()
-    (tmp_path / "large").write_bytes(b"#" * (17 << 20))
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(65 << 20)
     os.mkfifo(tmp_path / "pipe")
     for name, problem in {
         "none": "there is no",
@@ -146,6 +161,53 @@ def test_saved_through_a_link(tmp_path: Path) -> None:
     assert load_lock(real).repositories == (ONE,)
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mirrorhub.lock", "shared"]
+
+
+def test_two_that_write_at_once(tmp_path: Path) -> None:
+    """What several add at the same time is all there afterwards, and nothing else lies beside it."""
+    place = tmp_path / "mirrorhub.lock"
+    write_lock(place, [many(2000)])
+    more = [replace(ONE, repo=Repo("modelscope", f"org/m{number}")) for number in range(8)]
+    with ThreadPoolExecutor(len(more)) as pool:
+        list(pool.map(lambda one: write_lock(place, [one]), more))
+    assert len(load_lock(place).repositories) == 1 + len(more)
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_folder_that_is_kept(tmp_path: Path) -> None:
+    """Who waits too long for another is told of it, and nothing is written."""
+    with in_turn(tmp_path), pytest.raises(LockTimeoutError, match="held by another process"), in_turn(tmp_path, 0.0):
+        pass
+    with in_turn(tmp_path, 0.0):
+        pass
+
+
+def test_one_that_nobody_could_read(tmp_path: Path) -> None:
+    """What is larger than what is read is not written: the old one stays, and the message says what helps."""
+    place = tmp_path / "mirrorhub.lock"
+    write_lock(place, [ONE])
+    long = replace(many(1), files=tuple(FileEntry(f"{'x/' * 1800}{n}", 1, A) for n in range(19_000)))
+    with pytest.raises(ConfigError, match=r"org/many@master has 19,000 files: lock a part of it with --include"):
+        write_lock(place, [long])
+    with pytest.raises(ConfigError, match="as a file and as a folder"):
+        write_lock(place, [replace(ONE, files=(FileEntry("a", 1, A), FileEntry("a/b", 1, A)))])
+    assert load_lock(place).repositories == (ONE,)
+
+
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    """Nothing is written where a link leads that nobody has named, and no folder made; nor where everybody may."""
+    place = tmp_path / "mirrorhub.lock"
+    place.symlink_to(tmp_path / "config" / "evil.toml")
+    for named in (True, False):
+        with pytest.raises(ConfigError):
+            write_lock(place, [ONE], named=named)
+        assert not (tmp_path / "config" / "evil.toml").exists()
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(ConfigError, match="everybody may write in"):
+        write_lock(tmp_path / "open" / "mirrorhub.lock", [ONE], named=False)
+    assert not list((tmp_path / "open").iterdir())
+    write_lock(tmp_path / "open" / "mirrorhub.lock", [ONE])
 
 
 def test_what_differs() -> None:

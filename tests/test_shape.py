@@ -20,12 +20,12 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
-    "paths models errors repo_names faults rawfile records pickled digest plan spans secret credentials progress owner",
+    "paths models errors http http.redact repo_names",
+    "faults rawfile records pickled digest plan spans secret credentials progress owner",
     "ours partial partials together",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",
-    "http http.redact",
-    "lockfile lockfile.finding lockfile.comparing lockfile.writing tables config",
+    "lockfile lockfile.finding lockfile.comparing lockfile.writing lockfile.turns tables config",
     "hubs hubs.aliases hubs.listing lockfile.reading",
     "endpoints chain.verdicts chain.beat chain.standing chain chain.errand chain.race chain.handover chain.walk",
     "refusals diagnosis",

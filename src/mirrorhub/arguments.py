@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from mirrorhub.config import Settings
 from mirrorhub.credentials import checked
 from mirrorhub.errors import ConfigError
+from mirrorhub.http.redact import shown_name
 from mirrorhub.models import (
     MAX_WORKERS,
     Endpoint,
@@ -130,7 +131,7 @@ def request_of(
         ConfigError: A value that cannot be used.
     """
     if revision is not None and (problem := revision_problem(revision)):
-        raise ConfigError(f"revision {revision!r} {problem}")
+        raise ConfigError(f"revision {shown_name(revision)!r} {problem}")
     token, headers = _token(options.get("token")), _headers(options.get("headers"))
     # Every frame on the way here holds this dictionary, and some tracebacks show what frames hold.
     if token is not None:

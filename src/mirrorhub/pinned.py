@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from mirrorhub.lockfile.reading import lock_of
 from mirrorhub.models import PINNED, HubName, Manifest, Repo, SnapshotRequest, Voucher, Wanted
 from mirrorhub.plan import scope_of
 
+_WILD = re.compile(r"[*?\[\\]")
 DEFAULT_BRANCHES: dict[HubName, tuple[str, ...]] = {"modelscope": ("master", "main"), "huggingface": ("main",)}
 
 
@@ -87,10 +89,21 @@ def _manifest(entry: LockedRepo, request: SnapshotRequest, settings: Settings) -
 
 
 def _is_within(wanted: Wanted, entry: LockedRepo) -> bool:
-    """Whether patterns can match nothing but what was locked: they are among its own, or it was locked without any."""
-    if wanted.paths is not None or not set(entry.exclude) <= set(wanted.ignore):
+    """Whether patterns can match nothing but what was locked.
+
+    They name locked files, are among the patterns that it was locked with, or it was locked without any.
+    """
+    if wanted.paths is not None:
         return False
-    return entry.include is None or (wanted.allow is not None and set(wanted.allow) <= set(entry.include))
+    # Without a wildcard it matches the file of that name and no other.
+    wild = (
+        None if wanted.allow is None else {one for one in wanted.allow if _WILD.search(one) or one not in entry.paths}
+    )
+    if wanted.allow and not wild:
+        return True
+    if not set(entry.exclude) <= set(wanted.ignore):
+        return False
+    return entry.include is None or (wild is not None and wild <= set(entry.include))
 
 
 def _first_beyond(wanted: Wanted, manifest: Manifest) -> str:

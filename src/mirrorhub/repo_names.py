@@ -51,7 +51,11 @@ def _check_id(name: str, hub: HubName) -> None:
     parts = name.split("/")
     fine = all(_ID_PART.fullmatch(part) and ".." not in part and not part.endswith(".") for part in parts)
     if not fine or len(parts) > 2 or (hub == "modelscope" and len(parts) != 2):
+        from mirrorhub.http.redact import shown_name  # only on the way to an error
+
         elsewhere = f", or hf://{name} for Hugging Face's" if len(parts) == 1 and _ID_PART.fullmatch(name) else ""
+        elsewhere = ". For an address write hf://owner/name or ms://owner/name" if "://" in name else elsewhere
         raise ConfigError(
-            f"{name!r} is no repository id: it should be owner/name, of letters, digits and - _ . +{elsewhere}"
+            f"{shown_name(name)!r} is no repository id: it should be owner/name, of letters, digits and - _ . +"
+            f"{elsewhere}"
         )

@@ -69,7 +69,7 @@ def add(
     for one in found:
         _check_not_locked(old, one)
     entries = [locking.locked(one, settings) for one in found]
-    locking.write_lock(place, entries)
+    locking.write_lock(place, entries, named=file is not None or settings.names_lockfile)
     click.echo(locked_json(entries, place)) if as_json else say_locked(entries, place)
 
 
@@ -87,7 +87,7 @@ def update(repos: tuple[str, ...], file: Path | None, as_json: bool, yes: bool, 
     from mirrorhub.lockfile import locking
 
     settings = settings_from(options)
-    place, old = locking.lock_place(settings, file), locking.read_lock(settings, file)
+    old = locking.read_lock(settings, file)
     entries = chosen_from(old, repos, options)
     if options["revision"] and len(entries) != 1:
         raise click.UsageError("--revision is one repository's: name that one, locked at one revision.")
@@ -100,7 +100,7 @@ def update(repos: tuple[str, ...], file: Path | None, as_json: bool, yes: bool, 
         _show(entries, pairs, differences)
     if dry_run or not pairs:
         return 0
-    return (0 if yes else _refused(differences.values())) or _take(pairs, place, settings, quiet=as_json)
+    return (0 if yes else _refused(differences.values())) or _take(pairs, settings, file, quiet=as_json)
 
 
 @lock.command()
@@ -148,11 +148,12 @@ def diff(repos: tuple[str, ...], file: Path | None, as_json: bool, **options: An
         say_changes(name, lines)
 
 
-def _take(pairs: Sequence[tuple[LockedRepo, Listed]], place: Path, settings: Settings, *, quiet: bool) -> int:
+def _take(pairs: Sequence[tuple[LockedRepo, Listed]], settings: Settings, file: Path | None, *, quiet: bool) -> int:
     from mirrorhub.lockfile import locking
 
     taken = [locking.locked(one, settings) for _, one in pairs]
-    locking.write_lock(place, taken, [entry.key for entry, _ in pairs])
+    place, named = locking.lock_place(settings, file), file is not None or settings.names_lockfile
+    locking.write_lock(place, taken, [entry.key for entry, _ in pairs], named=named)
     if not quiet:
         say_locked(taken, place)
     return 0
@@ -190,7 +191,7 @@ def _refused(differences: Iterable[Difference]) -> int:
         click.echo("Nothing was written: a step back is taken with --yes only.", err=True)
         return USAGE
     if sys.stdin.isatty():
-        return 0 if click.confirm("Take this?") else DIFFERS
+        return 0 if click.confirm("Take this?", err=True) else DIFFERS
     click.echo("Nothing was written: nobody can be asked here. --yes takes it.", err=True)
     return USAGE
 

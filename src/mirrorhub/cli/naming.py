@@ -51,6 +51,9 @@ def parse_name(given: str) -> Named:
         named = _AT_REVISION.fullmatch(given)
         return Named(named[1], revision=named[2]) if named else Named(given)
     location = given.removeprefix(scheme)
+    if "@" in location and ":" in location.partition("@")[0]:
+        shown = scheme + location.rpartition("@")[2]
+        raise ConfigError(f"{shown!r} is no repository id, and no login belongs into it: write {scheme}owner/name")
     kind, slash, rest = location.partition("/")
     if kind == "buckets":
         raise ConfigError(f"{given}: a bucket is no repository; `hf sync` brings one")

@@ -27,6 +27,11 @@ def bare_address(text: str) -> str:
     return redact(scheme + mark + rest.rpartition("@")[2]) if mark else text.strip().rpartition("@")[2]
 
 
+def shown_name(given: str) -> str:
+    """Return what was given as a name as it may be shown: it may be an address, with a password in it."""
+    return bare_address(given) if "@" in given and ":" in given else redact(given)
+
+
 def _bare(url: str) -> str:
     try:
         parts = urlsplit(url)

@@ -73,7 +73,7 @@ def project_folders(start: Path, home: Path | None) -> Sequence[Path]:
 
 
 def refusal(path: Path) -> str | None:
-    """Say why a lock file that was found must not be read, or return None.
+    """Say why a lock file that was found must not be read, or one that is not there yet not be made; or return None.
 
     Raises:
         OSError: It cannot be looked at.
@@ -81,7 +81,8 @@ def refusal(path: Path) -> str | None:
     if os.name != "posix":
         return None
     user = getattr(os, "geteuid")()  # noqa: B009 - known to type checkers on POSIX only
-    return distrust(list(_way_to(path)), user)
+    way = list(_way_to(path)) if os.path.lexists(path) else _way_to_new(path, user)
+    return distrust(way, user)
 
 
 def distrust(way: Sequence[Standing], user: int) -> str | None:
@@ -110,6 +111,10 @@ def _way_to(path: Path) -> Iterator[Standing]:
             return
         path = Path(os.path.realpath(path.parent)) / os.readlink(path)  # noqa: PTH115 - it may be relative
     raise OSError(f"{path}: links that lead in a circle")
+
+
+def _way_to_new(path: Path, user: int) -> list[Standing]:
+    return [_standing(path.parent, follow=True), Standing(str(path), user, stat.S_IFREG)]
 
 
 def _standing(path: Path, *, follow: bool) -> Standing:

@@ -12,12 +12,13 @@ from mirrorhub.arguments import Options, request_of
 from mirrorhub.config import Settings
 from mirrorhub.departure import locked_state, present_state
 from mirrorhub.digest import file_digest
-from mirrorhub.errors import ConfigError, PinnedError
+from mirrorhub.errors import ConfigError, LockTimeoutError, PinnedError
 from mirrorhub.lockfile import LockedRepo, LockFile
 from mirrorhub.lockfile.comparing import Difference, compare, confirmed
 from mirrorhub.lockfile.finding import new_lock
-from mirrorhub.lockfile.reading import load_lock, lock_of
-from mirrorhub.lockfile.writing import save_lock
+from mirrorhub.lockfile.reading import MAX_BYTES, check_standing, load_lock, lock_of, parsed_lock
+from mirrorhub.lockfile.turns import in_turn
+from mirrorhub.lockfile.writing import lock_text, save_text
 from mirrorhub.models import Digest, FileEntry, Manifest, Repo, Wanted
 from mirrorhub.plan import wanted_files
 
@@ -141,19 +142,59 @@ def changes(old: LockedRepo, found: Listed) -> Difference:
     return compare(locked_state(old), locked_state(found.entry))
 
 
-def write_lock(place: Path, entries: Iterable[LockedRepo], gone: Iterable[tuple[str, str]] = ()) -> None:
-    """Write entries into a lock file, there or not; others in it stay as they are.
+def write_lock(
+    place: Path, entries: Iterable[LockedRepo], gone: Iterable[tuple[str, str]] = (), *, named: bool = True
+) -> None:
+    """Write entries into a lock file, there or not; others in it stay as they are, also those written meanwhile.
+
+    Args:
+        place: Where.
+        entries: What is written.
+        gone: Names and revisions of what is taken out.
+        named: Somebody has said that it is this file; else it must stand where nobody else can have put it.
 
     Raises:
         ConfigError: What is there cannot be read, or nothing can be written.
+        LockTimeoutError: Another process keeps it.
     """
-    lock = load_lock(place) if place.exists() else LockFile()
-    for key in gone:
-        lock = lock.without(key)
     try:
-        save_lock(place, lock.with_all(entries))
+        if not named:
+            check_standing(place)
+        folder = Path(os.path.realpath(place)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with in_turn(folder):
+            _change(place, entries, gone)
+    except LockTimeoutError:
+        raise
     except OSError as error:
         raise ConfigError(f"lock file {place}: cannot be written: {error.strerror or error}") from None
+
+
+def _change(place: Path, entries: Iterable[LockedRepo], gone: Iterable[tuple[str, str]]) -> None:
+    # A link that leads nowhere is no new file.
+    lock = load_lock(place) if os.path.lexists(place) else LockFile()
+    for key in gone:
+        lock = lock.without(key)
+    lock = lock.with_all(entries)
+    text = lock_text(lock)
+    _check_readable(place, text, lock)
+    save_text(place, text)
+
+
+def _check_readable(place: Path, text: str, lock: LockFile) -> None:
+    """Read what is about to be written, as the next call will.
+
+    Raises:
+        ConfigError: It could not be.
+    """
+    data = text.encode()
+    if len(data) > MAX_BYTES:
+        largest = max(lock.repositories, key=lambda one: len(one.files))
+        raise ConfigError(
+            f"lock file {place}: would be of {len(data):,} bytes, and none of more than {MAX_BYTES:,} is read; nothing "
+            f"was written. {largest} has {len(largest.files):,} files: lock a part of it with --include."
+        )
+    parsed_lock(data, str(place))
 
 
 def _options(wish: Wish, settings: Settings) -> Options:

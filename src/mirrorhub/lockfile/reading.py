@@ -24,8 +24,8 @@ from mirrorhub.records import hex_digits, items, mapping, number, text, texts
 from mirrorhub.repo_names import repo_of
 
 T = TypeVar("T")
-MAX_BYTES = 16 << 20
-"""A hundred thousand files."""
+MAX_BYTES = 64 << 20
+"""Some four hundred thousand files."""
 MAX_FILES = 1_000_000
 _KEYS = ("name", "revision", "commit", "date", "vouched_by", "also", "include", "exclude", "files")
 _FILE_KEYS = ("path", "size", "sha256", "git_sha1", "commit")
@@ -41,11 +41,16 @@ def lock_of(settings: Settings) -> LockFile | None:
     if settings.lockfile is None:
         return None
     if not settings.names_lockfile:
-        _check_standing(settings.lockfile)
+        check_standing(settings.lockfile)
     return load_lock(settings.lockfile)
 
 
-def _check_standing(path: Path) -> None:
+def check_standing(path: Path) -> None:
+    """Refuse a lock file that nobody has named, where somebody else may have put it, or can; also one to be written.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
     try:
         problem = refusal(path)
     except OSError as error:
@@ -77,7 +82,10 @@ def _load(path: Path, _state: tuple[int, ...]) -> LockFile:
     with to_read(path) as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"lock file {path}: is larger than {MAX_BYTES:,} bytes")
+        raise ConfigError(
+            f"lock file {path}: is larger than {MAX_BYTES:,} bytes. Lock a part of what is in it: `mirrorhub lock add "
+            "REPO --include ...` into a new one."
+        )
     return parsed_lock(data, str(path))
 
 

@@ -31,12 +31,21 @@ def save_lock(path: Path, lock: LockFile) -> None:
     Raises:
         OSError: The disk refuses.
     """
+    save_text(path, lock_text(lock))
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write the text of a lock file likewise.
+
+    Raises:
+        OSError: The disk refuses.
+    """
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
     waiting = place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with waiting.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(lock_text(lock))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileNotFoundError):
@@ -80,7 +89,10 @@ def _texts(values: Iterable[str]) -> str:
 
 def _text(value: str) -> str:
     """Quote a text; what a reviewer could not see, or would see in another order, is written as its number."""
-    return "".join(char if char.isprintable() else _escaped(char) for char in json.dumps(value, ensure_ascii=False))
+    quoted = json.dumps(value, ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
+    return "".join(char if char.isprintable() else _escaped(char) for char in quoted)
 
 
 def _escaped(char: str) -> str:

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float32]
 MAX_TEXT = 1 << 20
 _MAX_FILE = 1 << 22
 """More than twice what the model has: the list of a zip's members costs far more memory than it has bytes."""
-FETCH_AGAIN = "delete the file and fetch the model again"
+FETCH_AGAIN = "delete the file and fetch the model again; if a lock file has it so, `mirrorhub lock diff` tells more"
 
 
 def read_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Floats]:
