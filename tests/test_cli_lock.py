@@ -292,7 +292,9 @@ def test_check_of_a_file_that_was_planted(name: str, repos: list[Repo], capsys: 
             assert lock("check", name, *offline, hub=hub) == 1
             assert f"on disk, extra: {path / 'modeling_x.py'}" in capsys.readouterr().out
         assert main(["download", name, "--endpoint", hub.url]) == 1
-    assert "extra: modeling_x.py (0 bytes)" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "extra: modeling_x.py (0 bytes)" in told
+    assert "Delete them, or lock what the repository holds now" in told.splitlines()[-1]
 
 
 def test_update_asks_beside_the_json(repos: list[Repo], capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

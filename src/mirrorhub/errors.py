@@ -125,12 +125,20 @@ class PinnedError(ChainError):
     Attributes:
         difference: One line per file that differs.
         file: The path that was asked for and is not pinned, where it was one.
+        advice: What to do, where it stands below what differs.
     """
 
     def __init__(
-        self, message: str, difference: Sequence[str] = (), attempts: Sequence[Attempt] = (), *, file: str = ""
+        self,
+        message: str,
+        difference: Sequence[str] = (),
+        attempts: Sequence[Attempt] = (),
+        *,
+        file: str = "",
+        advice: str = "",
     ) -> None:
         super().__init__(message, attempts)
+        self.advice = advice
         self.difference = tuple(difference)
         self.file = file
 
@@ -138,7 +146,8 @@ class PinnedError(ChainError):
         differing = [f"  {line}" for line in self.difference[:MOST_LINES]]
         if len(self.difference) > MOST_LINES:
             differing.append(f"  and {len(self.difference) - MOST_LINES:,} more")
-        return "\n".join([self.message, *differing, *_attempt_lines(self.attempts)])
+        advice = [self.advice] if self.advice else []
+        return "\n".join([self.message, *differing, *_attempt_lines(self.attempts), *advice])
 
 
 class NotCachedError(MirrorHubError, FileNotFoundError):

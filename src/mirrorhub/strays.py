@@ -41,7 +41,7 @@ def check_strays(request: SnapshotRequest, store: Store, manifest: Manifest, *, 
     found = strays(store, manifest)
     gone = () if published else left_behind(store, manifest)
     if told := {path: size for path, size in found.items() if path not in gone}:
-        raise PinnedError(_refused(store.place(manifest), manifest), [_line(*one) for one in told.items()])
+        raise _refused(store.place(manifest), manifest, told)
 
 
 def strays(store: Store, manifest: Manifest) -> Mapping[str, int]:
@@ -105,11 +105,13 @@ def _is_by_time(bytecode: Path) -> bool:
     return len(head) == _BYTECODE_HEAD and not any(head[4:])
 
 
-def _refused(folder: Path, manifest: Manifest) -> str:
-    return (
+def _refused(folder: Path, manifest: Manifest, found: Mapping[str, int]) -> PinnedError:
+    return PinnedError(
         f"{folder} holds files that {manifest.vouched_by.name} has not locked of {manifest.repo}@{manifest.revision}; "
-        "whoever loads that folder may load them. Delete them, or lock what the repository holds now: "
-        f"`mirrorhub lock update {manifest.repo}`. `mirrorhub lock check --offline` names them all."
+        "whoever loads that folder may load them:",
+        [_line(path, size) for path, size in found.items()],
+        advice=f"Delete them, or lock what the repository holds now: `mirrorhub lock update {manifest.repo}`. "
+        "`mirrorhub lock check --offline` names them all.",
     )
 
 

@@ -164,8 +164,8 @@ def _check_not_locked(old: LockFile, found: Listed) -> None:
 
     entry = old.find(found.entry.key)
     if entry is not None and (difference := changes(entry, found)):
-        message = f"{entry} is locked already, and otherwise. `mirrorhub lock update {entry.repo}` takes what is new:"
-        raise PinnedError(message, difference.lines)
+        advice = f"`mirrorhub lock update {entry.repo}` takes what is new."
+        raise PinnedError(f"{entry} is locked already, and otherwise:", difference.lines, advice=advice)
 
 
 def _is_new(entry: LockedRepo, found: Listed) -> bool:
