@@ -89,21 +89,33 @@ async def _fetch(request: SnapshotRequest, settings: Settings, client: Client, *
         try:
             async with call.watch.part("lock", TransferError), _held(call, store):
                 snapshot = await _bring(call, store, manifest)
-        except TransferError as error:
+        except (TransferError, StoreError) as error:
             left = settings.less(time.monotonic() - began)
-            if (unlike := await departure(request, left, client, error)) is not None:
-                raise unlike from None
-            if not once_more and await has_moved(request, left, client, manifest, error):
-                raise Moved(error) from None
-            if doubt := doubted(call, manifest, error):
-                raise doubt from None
-            return await asyncio.to_thread(what_is_there, call, error)
-        except StoreError as error:
-            if doubt := doubted(call, manifest, error):
-                raise doubt from None
-            raise
+            return await _otherwise(replace(call, settings=left), manifest, error, client, once_more=once_more)
         await asyncio.to_thread(check_strays, request, store, manifest, published=True)
         return replace(snapshot, lanes=call.lanes.reports(), seconds=call.watch.seconds)
+
+
+async def _otherwise(
+    call: Asking, manifest: Manifest, error: TransferError | StoreError, client: Client, *, once_more: bool
+) -> Snapshot:
+    """What was listed did not come: find out whose fault that is, begin once more, or take what is there.
+
+    Raises:
+        PinnedError: It is locked, and nobody has it.
+        Moved: Something else is listed by now; Doubted, whoever listed it is not believed any more.
+        MirrorHubError: Nothing of that, and nothing that will do is on disk.
+    """
+    if isinstance(error, TransferError):
+        if (unlike := await departure(call.request, call.settings, client, error)) is not None:
+            raise unlike from None
+        if not once_more and await has_moved(call.request, call.settings, client, manifest, error):
+            raise Moved(error) from None
+    if doubt := doubted(call, manifest, error):
+        raise doubt from None
+    if isinstance(error, StoreError):
+        raise error
+    return await asyncio.to_thread(what_is_there, call, error)
 
 
 async def _bring(call: Asking, store: Store, manifest: Manifest) -> Snapshot:
