@@ -13,6 +13,7 @@ from typing import Self
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 
 from tests.fakehub import certs
 
@@ -60,7 +61,10 @@ class RawServer:
     def _serve(self, plain: socket.socket) -> None:
         plain.settimeout(5)
         # Whoever has enough of this hangs up, in whatever way.
-        with contextlib.suppress(OSError, ValueError), self._context.wrap_socket(plain, server_side=True) as sock:
+        with (
+            contextlib.suppress(OSError, ValueError, h2.exceptions.H2Error),
+            self._context.wrap_socket(plain, server_side=True) as sock,
+        ):
             self._accepted.append(sock)
             for data in self._talk(sock, self._over):
                 sock.sendall(data)
