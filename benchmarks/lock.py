@@ -170,7 +170,7 @@ def _gone(project: Project) -> Iterator[Step]:
         clone = project.clone()
         for name in (MODELSCOPE, HUGGINGFACE):
             yield project.run("An older state has come back", clone, "download", name, hubs=(old,))
-        yield project.run("A step back is not taken by a nod", clone, "lock", "update", hubs=(old,))
+        yield project.run("A step back is not taken by a nod", clone, "lock", "update", "--yes", hubs=(old,))
 
 
 def _clean() -> dict[str, str]:

@@ -171,17 +171,19 @@ def test_update_all_of_them(repos: list[Repo], project: Path, capsys: Capture) -
 
 
 def test_update_takes_no_step_back_by_itself(repos: list[Repo], project: Path, capsys: Capture) -> None:
-    """An older state is called so, and not taken by whoever only nods."""
+    """An older state is called so, and not taken by whoever only nods, as a bot does."""
     old = Repo("modelscope", "org/name", FILES)
     repos[0].commit({"a.txt": b"fixed"})
     with FakeHub(repos) as hub:
         lock("add", "org/name", hub=hub)
     with FakeHub([old]) as hub:
-        assert lock("update", hub=hub) == 2
+        assert lock("update", "--yes", hub=hub) == 2
         told = capsys.readouterr()
         assert "older than what is locked" in told.out
-        assert "a step back is taken with --yes only" in told.err
-        assert lock("update", "--yes", hub=hub) == 0
+        assert "a step back is taken with --older only" in told.err
+        assert lock("update", "--older", hub=hub) == 2
+        assert lock("check", hub=hub) == 1
+        assert lock("update", "--older", "--yes", hub=hub) == 0
         assert lock("check", hub=hub) == 0
 
 

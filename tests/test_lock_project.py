@@ -36,7 +36,7 @@ EXPECTED: list[tuple[str, int, tuple[str, ...]]] = [
     ("It is taken", 0, (f"locked {MS}: 3 files",)),
     ("What there is to review", 0, ('+    { path = "setup.py", size = 10',)),
     *[("An older state has come back", 1, ("older than what is locked: of 2023-11-14", "https://old.example"))] * 2,
-    ("A step back is not taken by a nod", 2, ("a step back is taken with --yes only",)),
+    ("A step back is not taken by a nod", 2, ("a step back is taken with --older only",)),
 ]
 
 

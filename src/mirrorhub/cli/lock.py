@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +80,12 @@ def add(
 @_exclude
 @_also
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--older", is_flag=True, help="Take an older state than the locked one, too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @lock_options
-def update(repos: tuple[str, ...], file: Path | None, as_json: bool, yes: bool, dry_run: bool, **options: Any) -> int:
+def update(
+    repos: tuple[str, ...], file: Path | None, as_json: bool, yes: bool, older: bool, dry_run: bool, **options: Any
+) -> int:
     """Take what REPO holds now, or all that is locked; first it is shown what changes, and asked."""
     from mirrorhub.lockfile import locking
 
@@ -100,7 +103,12 @@ def update(repos: tuple[str, ...], file: Path | None, as_json: bool, yes: bool, 
         _show(entries, pairs, differences)
     if dry_run or not pairs:
         return 0
-    return (0 if yes else _refused(differences.values())) or _take(pairs, settings, file, quiet=as_json)
+    # Who names another revision has said which one is meant.
+    back = [one for one in differences.values() if one.older and not options["revision"]]
+    if back and not older:
+        click.echo("Nothing was written: a step back is taken with --older only.", err=True)
+        return USAGE
+    return (0 if yes else _refused()) or _take(pairs, settings, file, quiet=as_json)
 
 
 @lock.command()
@@ -185,11 +193,8 @@ def _show(
             click.echo(f"  revision: {entry.revision} -> {one.entry.revision}")
 
 
-def _refused(differences: Iterable[Difference]) -> int:
+def _refused() -> int:
     """Ask; return the exit code where the answer is no, and where nobody can answer."""
-    if any(one.older for one in differences):
-        click.echo("Nothing was written: a step back is taken with --yes only.", err=True)
-        return USAGE
     if sys.stdin.isatty():
         return 0 if click.confirm("Take this?", err=True) else DIFFERS
     click.echo("Nothing was written: nobody can be asked here. --yes takes it.", err=True)
