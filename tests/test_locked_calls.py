@@ -234,7 +234,7 @@ def test_offline(repo: Repo, place: Path, forget: Callable[[], None]) -> None:
     with pytest.raises(errors.NotCachedError, match=r"a\.txt is not as .*mirrorhub\.lock, and this call is offline"):
         fetch(name_of(repo), settings=settings)
     forget()
-    with pytest.raises(errors.NotCachedError, match="is locked in"):
+    with pytest.raises(errors.NotCachedError, match=r"is not there, as .* is locked in"):
         resolve_and_fetch(name_of(repo), settings)
 
 

@@ -220,7 +220,12 @@ def _not_as_locked(request: SnapshotRequest, store: Store, manifest: Manifest) -
     folder, chosen = store.place(manifest), chosen_files(manifest, request)
     held = held_files(folder, chosen, store.note(manifest), verify=request.verify)
     lacking = [entry.path for entry in chosen if entry.path not in held]
-    what = f"{_named(folder, lacking)} is not" if lacking else f"{folder} holds files of another state, and is not"
+    if lacking and not any((folder / path).exists() for path in lacking):
+        what = f"{_named(folder, lacking)} is not there,"
+    elif lacking:
+        what = f"{_named(folder, lacking)} is not"
+    else:
+        what = f"{folder} holds files of another state, and is not"
     error = NotCachedError(
         f"{what} as {manifest.repo}@{manifest.revision} is locked in {manifest.vouched_by.name}, and this call is "
         "offline. Bring it with `mirrorhub download` where there is a network."
