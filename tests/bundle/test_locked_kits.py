@@ -39,9 +39,9 @@ def test_what_is_locked_is_packed(lock: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(kit) as archive:
         packed = tomllib.loads(archive.read("mirrorhub.lock").decode())
         (model,) = json.loads(archive.read("manifest.json"))["models"]
-    assert model["vouched_by"]["kind"] == "lock"
+    assert model["vouched_by"] == {"kind": "lock", "name": "mirrorhub.lock"}
     (theirs,), (ours,) = tomllib.loads(lock.read_text())["repository"], packed["repository"]
-    names = ("name", "revision", "files")
+    names = ("name", "revision", "date", "files")
     assert [ours[name] for name in names] == [theirs[name] for name in names]
     assert main(["bundle", "verify", str(kit), "--lockfile", str(lock)]) == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mirrorhub.bundle.packing import Source, source_of
 from mirrorhub.config import Settings
@@ -12,7 +13,7 @@ from mirrorhub.digest import file_digest
 from mirrorhub.errors import BundleError
 from mirrorhub.http.redact import redact
 from mirrorhub.lockfile import LockedRepo
-from mirrorhub.models import Digest, FileEntry, Snapshot, Wanted
+from mirrorhub.models import Digest, FileEntry, Snapshot, Voucher, Wanted
 from mirrorhub.stores.registry import STORES
 
 
@@ -35,7 +36,7 @@ class Shipment:
     def row(self) -> dict[str, object]:
         """Return it as the manifest holds it."""
         manifest = self.snapshot.manifest
-        voucher = manifest.vouched_by
+        voucher = _told_outside(manifest.vouched_by)
         return {
             "hub": manifest.repo.hub,
             "repo": manifest.repo.id,
@@ -43,7 +44,7 @@ class Shipment:
             "revision": manifest.revision,
             "commit": manifest.commit,
             "snapshot": self.label,
-            "vouched_by": {"kind": voucher.kind, "name": redact(voucher.name)},
+            "vouched_by": {"kind": voucher.kind, "name": voucher.name},
             "scope": None if manifest.scope is None else sorted(manifest.scope),
             "files": [_row(entry, self.contents.get(entry.path)) for entry in self._entries()],
         }
@@ -61,7 +62,7 @@ class Shipment:
             manifest.revision,
             files,
             manifest.commit,
-            vouched_by=redact(str(manifest.vouched_by)),
+            vouched_by=str(_told_outside(manifest.vouched_by)),
             include=self.wanted.allow,
             exclude=self.wanted.ignore,
         )
@@ -111,3 +112,9 @@ def _row(entry: FileEntry, source: Source | None) -> dict[str, object]:
         known["sha256"] = entry.sha256 if entry.digest else source.sha256
     row = {"path": entry.path, **known, "commit": entry.commit, "pointer": entry.pointer}
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _told_outside(voucher: Voucher) -> Voucher:
+    """Tell no login and no folder of whoever made the kit."""
+    name = Path(voucher.name).name if voucher.kind == "lock" else redact(voucher.name)
+    return replace(voucher, name=name)

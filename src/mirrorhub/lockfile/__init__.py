@@ -81,7 +81,8 @@ class LockedRepo:
     def manifest(self, vouched_by: Voucher) -> Manifest:
         """Return it as a manifest; of a part, the files that are locked are all that it tells of."""
         scope = self.paths if self.is_part else None
-        return Manifest(self.repo, self.revision, self.commit, self.files, vouched_by, scope)
+        dated_s = self.date.timestamp() if self.date else None
+        return Manifest(self.repo, self.revision, self.commit, self.files, vouched_by, scope, dated_s)
 
 
 @dataclass(frozen=True, slots=True)
