@@ -140,6 +140,7 @@ class TestSdks:
         assert cdn.log.tokens_seen() == set()
         assert hub.log.tokens_seen() == {"Bearer t-2"}
 
+    @pytest.mark.slow
     def test_modelscope_survives_faults(self, tmp_path: Path) -> None:
         """A body that is wrong once is fetched again by the ModelScope SDK, so the fault struck and then stopped."""
         rules = [Rule(faults.Alter(offset=7), "model.bin", times=1), Rule(faults.Status(502), "listing", times=1)]

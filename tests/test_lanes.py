@@ -225,7 +225,13 @@ class Noting(Fault):
 
 
 class TestFar:
-    @pytest.mark.parametrize("files", [{"model.bin": BIG}, MIDDLING], ids=["one large file", "many small files"])
+    @pytest.mark.parametrize(
+        "files",
+        [
+            pytest.param({"model.bin": BIG}, id="one large file"),
+            pytest.param(MIDDLING, id="many small files", marks=pytest.mark.slow),
+        ],
+    )
     def test_lanes_stand_before_the_first_body(self, files: Mapping[str, bytes]) -> None:
         """While the listing is on its way all lanes are opened, without a request; as many as pay have their part."""
         with FakeHub([repo(files)], [FAR, Rule(Slow(0.8), "listing")]) as hub:
@@ -430,7 +436,10 @@ class TestSwitching:
 
 
 class TestMemory:
-    @pytest.mark.parametrize(("faults", "room"), [([], NEAR_ROOM), ([FAR], FAR_ROOM)], ids=["near", "far"])
+    @pytest.mark.parametrize(
+        ("faults", "room"),
+        [pytest.param([], NEAR_ROOM, id="near", marks=pytest.mark.slow), pytest.param([FAR], FAR_ROOM, id="far")],
+    )
     def test_bodies_that_stop(self, faults: Iterable[Fault], room: int) -> None:
         """Bodies of which nothing more comes hold what was planned for them, and no more is asked for."""
         files = {"model.bin": bytes(24 << 20), "other.bin": bytes(23 << 20)}

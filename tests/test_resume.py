@@ -155,7 +155,9 @@ close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="its locks cannot be made to do nothing")
-@pytest.mark.parametrize(("locks", "said"), [("idle", ""), ("missing", "has no locks; going on without")])
+@pytest.mark.parametrize(
+    ("locks", "said"), [pytest.param("idle", "", marks=pytest.mark.slow), ("missing", "has no locks; going on without")]
+)
 def test_where_locks_do_nothing(locks: str, said: str) -> None:
     """On a file system whose locks do nothing, or that has none, processes that fetch the same all end well."""
     files = {f"{number}/part.txt": sample_bytes(str(number), 20_000 + number) for number in range(30)}

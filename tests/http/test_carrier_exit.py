@@ -76,7 +76,9 @@ async def run(program: str, *arguments: str) -> tuple[int | None, bytes]:
 
 
 # httpx's carrier has nothing of its own to clean up; asyncio itself complains where a loop is left open with tasks.
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    "ending", [pytest.param(one, marks=() if number < 2 else pytest.mark.slow) for number, one in enumerate(ENDINGS)]
+)
 async def test_exit_without_close(tls: ssl.SSLContext, ca_file: str, ending: str) -> None:
     """Twenty cancellations and an exit without close, with a body still running: no output, exit code 0."""
     async with Server(endless, tls=tls) as server:

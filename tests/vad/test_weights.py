@@ -155,7 +155,9 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if "million" in name else name for name in STEPS]
+)
 def test_a_pickle_that_would_take_all_there_is(copy: Path, name: str) -> None:
     """No step of a pickle is taken that costs more than its bytes, or that does anything."""
     repack(copy / "model.pt", {"model/data.pkl": STEPS[name]})
