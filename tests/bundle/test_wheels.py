@@ -109,6 +109,16 @@ def test_no_wheel_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert not (tmp_path / "kit.zip").exists()
 
 
+def test_a_wheel_from_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """What lay on disk is told by name and version; where it lay is nobody's business."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    wheel, kit = make_wheel(tmp_path / "house", "app"), tmp_path / "kit.zip"
+    assert main(["bundle", "create", "--wheels", str(wheel), "-o", str(kit)]) == 0
+    with zipfile.ZipFile(kit) as archive:
+        assert json.loads(archive.read("manifest.json"))["wheels"]["requirements"] == ["app==1.0"]
+        assert not [name for name in archive.namelist() if b"house" in archive.read(name)]
+
+
 def test_a_wheel_for_a_later_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """A package that needs another Python than the kit is for is named, with both."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mirrorhub import __version__
@@ -80,7 +80,7 @@ def create(output: Path, shipments: Sequence[Shipment], order: WheelOrder | None
     if not shipments and order is None:
         raise ConfigError("A kit of nothing: name models, or wheels with --wheels.")
     with tempfile.TemporaryDirectory(prefix="mirrorhub-kit-") as folder:
-        wheels = _collected(order, Path(folder)) if order else []
+        order, wheels = _collected(order, Path(folder)) if order else (None, [])
         packed = [source_of(f"wheels/{wheel.path.name}", "wheel", wheel.path) for wheel in wheels]
         sources = [*_own_members(shipments, order, wheels), *packed, *members_of(shipments)]
         manifest = _manifest(sources, shipments, order, wheels)
@@ -90,9 +90,11 @@ def create(output: Path, shipments: Sequence[Shipment], order: WheelOrder | None
     return Made(output, size, digest, hashlib.sha256(manifest).hexdigest(), len(sources) + 1, pins)
 
 
-def _collected(order: WheelOrder, folder: Path) -> list[Wheel]:
+def _collected(order: WheelOrder, folder: Path) -> tuple[WheelOrder, list[Wheel]]:
+    """Return the wheels, and the order as it is told in the kit: of what lies on disk its name, and not where."""
     roots = roots_of(order.asked, order.sources, folder)
-    return collect(roots, order.target, order.sources, folder)
+    wheels = collect(roots, order.target, order.sources, folder)
+    return replace(order, asked=tuple(root.asked for root in roots)), wheels
 
 
 def _own_members(shipments: Sequence[Shipment], order: WheelOrder | None, wheels: Iterable[Wheel]) -> list[Source]:
