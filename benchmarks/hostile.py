@@ -131,7 +131,7 @@ def line_of(outcome: Outcome) -> str:
         return f"vouched for by {voucher.kind} https://mirror.test" if outcome.files != FILES else ""
     lines = [line.strip() for line in str(outcome.error).splitlines()]
     told = [line for line in lines if outcome.mirror in line and not line.endswith(": ok")]
-    text = (told or lines)[-1]
+    text = told[-1] if told else lines[0]
     for varying, word in _VARYING.items():
         text = re.sub(varying, word, text)
     return text if len(text) <= 160 else text[:157] + "..."
@@ -247,7 +247,7 @@ def introduction(total: Mapping[str, int], language: Language) -> list[str]:
             f"共 {count} 种攻击，每种都在它所针对的协议上试两次：只有这个镜像，以及它后面还有一个好镜像。",
             f"单独时拒绝 {alone} 种，{total['right']} 种不起作用，{total['its word']} 种采信并在结果里注明是谁说的；"
             f"有好镜像时 {beside} 种得到正确的文件。仓库自己的目录以外没有一个文件被改动。",
-            "自洽的谎言只有靠别的来源才能识破：官方站（该表第三列即是）、锁文件或内置摘要（见[谁的话算数](../explanation/trust.md)）。",
+            "自洽的谎言只有靠别的来源才能识破：官方站（该表倒数第二列即是）、锁文件或内置摘要（见[以谁为准](../explanation/trust.zh-CN.md)）。",
             "",
             "本页由 `python -m benchmarks.hostile --markdown zh` 生成。",
         ]
