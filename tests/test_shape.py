@@ -21,7 +21,7 @@ TESTS = Path(__file__).parent
 # From the bottom to the top: a module imports only what stands before it.
 ORDER = (
     "paths models errors http http.redact repo_names",
-    "faults rawfile records pickled digest plan spans secret credentials progress owner",
+    "faults rawfile flock records pickled digest plan spans secret credentials progress owner",
     "ours partial partials together",
     "report report.tally report.logbook stopwatch",
     "health.impressions health.memory health.ledger health health.preference",

@@ -11,19 +11,18 @@ Whatever stands in a file is checked: of one that is damaged, or not ours, the m
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
 import re
 import secrets
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mirrorhub.flock import is_taken
 from mirrorhub.health.memory import LONGEST_ADDRESS, Memory, find_memory, row_of
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ MAX_ADDITIONS = 256
 """So many wait beside the file at most; what is learnt then is not written."""
 _NAME, _LOCK = "health.json", "health.lock"
 _ADDITION = re.compile(r"health-[0-9a-f]{16}\.json")
-_HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK})
 # A pipe or a device in the file's place does not hold anybody up, and a link leads nowhere.
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _LOCKING = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -138,7 +136,7 @@ class Ledger:
         self._folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._folder / _LOCK, _LOCKING, 0o600)
         try:
-            yield _is_taken(descriptor)
+            yield is_taken(descriptor)
         finally:
             os.close(descriptor)  # and with it goes the lock
 
@@ -154,25 +152,3 @@ def _contents(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("not a file")
         return file.read(MAX_BYTES)
-
-
-# By the system's own call: a lock file's library takes 20 ms to import, as long as all else of a short call.
-if sys.platform == "win32":
-    import msvcrt
-
-    def _is_taken(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            return error.errno not in _HELD
-        return True
-
-else:
-    import fcntl
-
-    def _is_taken(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in _HELD
-        return True

@@ -6,7 +6,6 @@ of its name in the user's folder for what is temporary.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import sys
@@ -17,11 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mirrorhub.errors import LockTimeoutError
+from mirrorhub.flock import is_taken
 
 LIMIT_S = 60.0
 _PAUSE_S = 0.02
-_HELD = frozenset({errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK})
-"""Somebody else has it; all else that a system may say is that there are no locks here."""
 
 
 @contextmanager
@@ -46,7 +44,7 @@ def in_turn(folder: Path, limit_s: float = LIMIT_S) -> Iterator[None]:
 
 def _wait(descriptor: int, folder: Path, limit_s: float) -> None:
     until = time.monotonic() + limit_s
-    while not _is_taken(descriptor):
+    while not is_taken(descriptor):
         if time.monotonic() > until:
             raise LockTimeoutError(
                 f"{folder} has been held by another process for more than {limit_s:.0f} s. Try again."
@@ -55,28 +53,12 @@ def _wait(descriptor: int, folder: Path, limit_s: float) -> None:
 
 
 if sys.platform == "win32":
-    import msvcrt
 
     def _opened(folder: Path) -> int:
         name = hashlib.sha256(os.path.normcase(folder).encode()).hexdigest()[:32]
         return os.open(Path(tempfile.gettempdir(), f"mirrorhub-{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
 
-    def _is_taken(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            return error.errno not in _HELD
-        return True
-
 else:
-    import fcntl
 
     def _opened(folder: Path) -> int:
         return os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-
-    def _is_taken(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in _HELD
-        return True
