@@ -20,7 +20,7 @@ from tests.chaos.schedule import LIMIT_S, Call, Damage, File, Host, Schedule, re
 from tests.fakehub import faults as f
 from tests.fakehub.rules import Rule
 
-SELECTED = [*range(10), *(pytest.param(number, marks=pytest.mark.slow) for number in range(10, 130))]
+SELECTED = [*range(5), *(pytest.param(number, marks=pytest.mark.slow) for number in range(5, 130))]
 FILE = File("a.bin", 1000, "a")
 OTHER = File("b.txt", 10, "b")
 FILES = (FILE, OTHER)

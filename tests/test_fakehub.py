@@ -115,6 +115,7 @@ print(json.dumps({"folder": folder, "file": file}))
 """
 
 
+@pytest.mark.slow
 class TestSdks:
     def test_modelscope(self, tmp_path: Path) -> None:
         """The ModelScope SDK gets every byte over TLS, below a path prefix, with its token in both places."""
@@ -140,7 +141,6 @@ class TestSdks:
         assert cdn.log.tokens_seen() == set()
         assert hub.log.tokens_seen() == {"Bearer t-2"}
 
-    @pytest.mark.slow
     def test_modelscope_survives_faults(self, tmp_path: Path) -> None:
         """A body that is wrong once is fetched again by the ModelScope SDK, so the fault struck and then stopped."""
         rules = [Rule(faults.Alter(offset=7), "model.bin", times=1), Rule(faults.Status(502), "listing", times=1)]

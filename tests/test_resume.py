@@ -234,6 +234,7 @@ def test_wrong_bytes_that_an_earlier_call_left() -> None:
     assert {attempt.fault for attempt in snapshot.attempts} == {None, "MIXED"}
 
 
+@pytest.mark.slow
 def test_what_no_later_call_could_use(tmp_path: Path) -> None:
     """Without digests a call that failed leaves nothing behind: nobody could tell what it is."""
     broken = [NoDigests(), Rule(RstStream(after_bytes=50_000), "b.bin")]

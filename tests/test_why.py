@@ -492,6 +492,7 @@ def test_a_download_of_the_old(language: str, capsys: Capture) -> None:
     assert capsys.readouterr().out.startswith(heading)
 
 
+@pytest.mark.slow
 def test_out_of_time_for_a_silent_hub(told: Tell) -> None:
     """Who had kept silent until the time was over is named, in the error and in the report; nothing came, and so on."""
     with FakeHub([repo()], [HangBeforeAnswer()], name="a") as mute, FakeHub([repo()], [HangBeforeAnswer()]) as other:
