@@ -25,7 +25,7 @@ from mirrorhub.repo_names import repo_of
 
 T = TypeVar("T")
 MAX_BYTES = 64 << 20
-"""Some four hundred thousand files."""
+"""Some Three hundred thousand files."""
 MAX_FILES = 1_000_000
 _KEYS = ("name", "revision", "commit", "date", "vouched_by", "also", "include", "exclude", "files")
 _FILE_KEYS = ("path", "size", "sha256", "git_sha1", "commit")
